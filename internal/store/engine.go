@@ -75,4 +75,3 @@ func (db *DB) duplicate(err error) bool {
 	const constraintPrimaryKey, constraintUnique = 1555, 2067 // sqlite.org/rescode.html
 	return errors.As(err, &lite) && (lite.Code() == constraintUnique || lite.Code() == constraintPrimaryKey)
 }
-
