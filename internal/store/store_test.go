@@ -197,11 +197,11 @@ func TestLease(t *testing.T) {
 		if f, ok := take("b"); f != 1 || ok {
 			t.Fatal("a held lease was taken", f, ok)
 		}
-		clock.Advance(9 * time.Second)
+		clock.Pass(9 * time.Second)
 		if f, ok := take("a"); f != 1 || !ok {
 			t.Fatal("not renewed", f, ok)
 		}
-		clock.Advance(11 * time.Second)
+		clock.Pass(11 * time.Second)
 		if f, ok := take("b"); f != 2 || !ok {
 			t.Fatal("an ended lease was not taken", f, ok)
 		}

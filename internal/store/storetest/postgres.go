@@ -51,7 +51,7 @@ func (m *template) sqlite(t *testing.T) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "template.db")
-	db, err := store.Open(context.Background(), store.Config{Path: path, Clock: store.NewSystemClock()})
+	db, err := store.Open(context.Background(), store.Config{Path: path, Clock: templateClock()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func (m *template) postgres(t *testing.T) string {
 	}
 	if !m.pg {
 		server.create(t, "template_houvast", "")
-		db, err := store.Open(context.Background(), store.Config{URL: server.url("template_houvast"), Clock: store.NewSystemClock()})
+		db, err := store.Open(context.Background(), store.Config{URL: server.url("template_houvast"), Clock: templateClock()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,3 +195,6 @@ func (p *postgres) stop() {
 	p.cmd.Process.Signal(syscall.SIGQUIT)
 	p.cmd.Wait()
 }
+
+// templateClock stands before any clock that a test may want: law time starts at the template's mark.
+func templateClock() *Clock { return NewClock(time.Date(2025, 1, 2, 0, 0, 0, 0, time.UTC)) }

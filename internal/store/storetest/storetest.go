@@ -158,16 +158,23 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Mono returns how far Advance has moved it.
+// Mono returns how far Pass has moved it.
 func (c *Clock) Mono() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.mono
 }
 
-// Advance moves both hands.
+// Advance moves the calendar; what is measured, such as leases, does not notice.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.now, c.mono = c.now.Add(d), c.mono+max(d, 0)
+	c.now = c.now.Add(d)
+}
+
+// Pass moves both hands, as time that passes does.
+func (c *Clock) Pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.mono = c.now.Add(d), c.mono+d
 }
