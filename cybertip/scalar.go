@@ -115,7 +115,7 @@ func (t Time) MarshalText() ([]byte, error) {
 // UnmarshalText reads RFC 3339; a time without a zone is refused.
 func (t *Time) UnmarshalText(b []byte) error {
 	at, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(b)))
-	if err != nil {
+	if err != nil || at.UTC().Year() < 1 || at.UTC().Year() > 9999 {
 		return houvast.Errorf("cybertip.Time", houvast.Invalid, "bad-time", "a time is not written as 2006-01-02T15:04:05Z with a zone")
 	}
 	*t = At(at)
