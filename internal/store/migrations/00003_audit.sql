@@ -7,9 +7,10 @@ CREATE TABLE audit_line (
     action  TEXT   NOT NULL,
     subject TEXT   NOT NULL,
     detail  TEXT   NOT NULL,
-    seq     BIGINT UNIQUE,
-    mac     BYTEA
+    seq     BIGINT,
+    mac     TEXT
 );
+CREATE UNIQUE INDEX audit_line_seq ON audit_line (seq);
 CREATE INDEX audit_line_new ON audit_line (id) WHERE seq IS NULL;
 CREATE TABLE audit_hash (
     id   BIGINT NOT NULL PRIMARY KEY,
@@ -18,5 +19,7 @@ CREATE TABLE audit_hash (
 CREATE TABLE audit_checkpoint (
     size BIGINT NOT NULL PRIMARY KEY,
     at   BIGINT NOT NULL,
+    keep BIGINT NOT NULL,
     note TEXT   NOT NULL
 );
+CREATE INDEX audit_checkpoint_loose ON audit_checkpoint (size) WHERE keep = 0;

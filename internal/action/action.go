@@ -1,0 +1,91 @@
+// Package action is everything that changes state elsewhere: withholding an item on the platform,
+// releasing it, proposing its removal, filing a report. Nothing else in the house sends outward.
+//
+// An action is proposed under a key and happens at most once for it, however often it is proposed.
+// Some kinds need a person's approval, never by who proposed them; what is reversible and expires by
+// itself (withhold, release) does not.
+//
+//	proposed → approved → sending → done
+//	    ↓          ↓          ↓
+//	 dropped    dropped   refused (a person must look)
+//
+// Sending is persisted before the first attempt. After a crash the same action is sent again under
+// the same id, which receivers must use to do it once: that is what webhook-id is for. An action may
+// wait for another one, so that a release never overtakes its withhold.
+//
+// Table: action.
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/houvast/houvast"
+)
+
+// Kind is what an action does.
+type Kind string
+
+// The kinds.
+const (
+	Withhold Kind = "withhold" // hide the item, reversibly, until expires_at
+	Release  Kind = "release"  // show it again
+	Remove   Kind = "remove"   // take it down for good
+	Report   Kind = "report"   // file a report; done is the report's finished
+)
+
+// needsApproval says which kinds wait for a second person.
+func (k Kind) needsApproval() bool { return k == Remove || k == Report }
+
+// State is where an action stands.
+type State string
+
+// The states.
+const (
+	Proposed State = "proposed"
+	Approved State = "approved"
+	Sending  State = "sending"
+	Done     State = "done"
+	Dropped  State = "dropped"
+	Refused  State = "refused"
+)
+
+// over reports whether nothing more will happen.
+func (s State) over() bool { return s == Done || s == Dropped || s == Refused }
+
+// A Proposal asks for an action. The same key is the same action.
+type Proposal struct {
+	Kind    Kind
+	Key     string
+	Subject string // what it is about: an item or a report id
+	Payload any    // becomes JSON for the receiver; never content
+	After   houvast.ActionID
+	By      houvast.Actor
+}
+
+// An Action is one row.
+type Action struct {
+	ID         houvast.ActionID `json:"action"`
+	Kind       Kind             `json:"kind"`
+	Key        string           `json:"key"`
+	Subject    string           `json:"subject"`
+	Payload    json.RawMessage  `json:"payload"`
+	After      houvast.ActionID `json:"after,omitempty"`
+	State      State            `json:"state"`
+	ProposedBy houvast.Actor    `json:"proposed_by"`
+	ProposedAt time.Time        `json:"proposed_at"`
+	DecidedBy  houvast.Actor    `json:"decided_by,omitempty"`
+	DecidedAt  time.Time        `json:"decided_at,omitzero"`
+	SentAt     time.Time        `json:"sent_at,omitzero"`
+	DoneAt     time.Time        `json:"done_at,omitzero"`
+	Answer     string           `json:"answer,omitempty"`
+}
+
+// A Sender carries out one kind of action. It is called again after a crash or an error that may
+// pass (kinds Unavailable, Limited, InDoubt), with the same action. Any other error makes the action
+// Refused. The answer is kept, cut to 500 characters.
+type Sender func(ctx context.Context, a Action) (answer string, err error)
+
+// TaskKind is the kind of the task that carries actions out; its subject is the action's id.
+const TaskKind = "action"
