@@ -16,7 +16,7 @@ import (
 var soundHouse = map[string]string{
 	"doc.go":                    "// Package houvast is the vocabulary.\npackage houvast\n\n// An ID is one.\ntype ID int\n",
 	"hashing/hashing.go":        "// Package hashing thinks.\npackage hashing\nimport _ \"M/hashing/pdq\"\n",
-	"hashing/pdq/pdq.go":        "// Package pdq thinks.\npackage pdq\nimport _ \"M\"\nvar table = [...]int{1}\nfunc f() { p := &table; _ = p; table := 1; table++ }\n",
+	"hashing/pdq/pdq.go":        "// Package pdq thinks.\npackage pdq\nimport _ \"M\"\nvar table = [...]int{1}\nvar curve = struct{ a int }{1}\nfunc f() { p, q := &table, &curve; _, _ = p, q; table := 1; table++ }\n",
 	"hashing/decode/d.go":       "// Package decode decodes.\npackage decode\nimport _ \"image/png\"\n",
 	"matching/matching.go":      "// Package matching thinks.\npackage matching\n",
 	"cybertip/c.go":             "// Package cybertip is a wire format.\npackage cybertip\n",

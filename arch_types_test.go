@@ -70,7 +70,7 @@ func receiver(d *ast.FuncDecl) string {
 }
 
 // checkVariables finds package variables that change: assigned, incremented, filled, emptied, handed
-// out by address, or of a type that is only good for changing. It resolves names with go/types and
+// out by address (unless a fixed table), or of a type that is only good for changing. It resolves names with go/types and
 // without loading imports, so a variable that changes by a method call of another type is not seen.
 // Files for faults and controls are test code in all but name and are left out.
 func checkVariables(tr *tree, say report) {
@@ -130,7 +130,7 @@ func (c changes) node(n ast.Node) bool {
 		}
 	case *ast.UnaryExpr:
 		if id, plain := n.X.(*ast.Ident); plain && n.Op == token.AND {
-			if v, ok := c.info.Uses[id].(*types.Var); !ok || !isArray(v) { // a pointer to a table saves a copy
+			if v, ok := c.info.Uses[id].(*types.Var); !ok || !isTable(v) {
 				c.target(n.X, "hands out the address of")
 			}
 		}
@@ -146,9 +146,13 @@ func (c changes) node(n ast.Node) bool {
 	return true
 }
 
-func isArray(v *types.Var) bool {
-	_, ok := v.Type().Underlying().(*types.Array)
-	return ok
+// isTable reports whether a variable is an array or a struct: a pointer to a fixed table saves a copy.
+func isTable(v *types.Var) bool {
+	switch v.Type().Underlying().(type) {
+	case *types.Array, *types.Struct:
+		return true
+	}
+	return false
 }
 
 // target says so when the root of an expression is a package variable, ours or another's.
