@@ -69,12 +69,8 @@ type Policy struct {
 	Source       string // where the period stands
 }
 
-// The hold of what nobody has decided, and of what was decided to wait.
-const (
-	UndecidedHold  = 90 * 24 * time.Hour
-	AgeInDoubtHold = 14 * 24 * time.Hour
-	CannotTellHold = 7 * 24 * time.Hour
-)
+// UndecidedHold is how long the bytes of a case wait for a decision.
+const UndecidedHold = 90 * 24 * time.Hour
 
 // Policies returns the periods that Houvast knows. Where no statute known to us sets one, the
 // operator states its own; nothing is guessed.
