@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-"time"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/store"
