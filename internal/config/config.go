@@ -47,6 +47,8 @@ type Config struct {
 	Sandbox Sandbox `toml:"sandbox"`
 	// How large and how long.
 	Limits Limits `toml:"limits"`
+	// How long reported evidence is preserved, where Houvast knows no statute or a longer period is lawful.
+	Retention Retention `toml:"retention"`
 	// The reversible hiding of an item on the platform while a person decides.
 	Withhold Withhold `toml:"withhold"`
 	// How close is a match.
@@ -103,6 +105,16 @@ type Limits struct {
 	CouldNotLookHours int `toml:"could_not_look_hours" min:"1" max:"720"`
 	// How long a decision can be undone before evidence is destroyed, in hours.
 	UndoHours int `toml:"undo_hours" min:"1" max:"168"`
+}
+
+// Retention is the operator's own period for reported evidence, as its counsel states it.
+type Retention struct {
+	// The period, in days from filing. It may lengthen a statute's period and never shorten it. 0: the period that Houvast knows for the jurisdiction; where it knows none, nothing is filed.
+	Days int `toml:"days" min:"0" max:"36500"`
+	// The law that sets the period, as it is cited in the record. Empty: not set.
+	Law string `toml:"law"`
+	// Where the period stands, for whoever checks it. Empty: not set.
+	Source string `toml:"source"`
 }
 
 // Withhold is the call that hides an item on the platform for a while.

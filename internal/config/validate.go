@@ -18,7 +18,7 @@ import (
 func (c Config) Validate() error {
 	for _, check := range []func(Config) *flaw{
 		Config.checkIdentity, Config.checkDatabase, Config.checkListeners, Config.checkURLs, Config.checkTLS,
-		Config.checkRecipients, Config.checkReporter, Config.checkWithhold,
+		Config.checkRecipients, Config.checkReporter, Config.checkRetention, Config.checkWithhold,
 	} {
 		if f := check(c); f != nil {
 			return houvast.Errorf("config.Validate", houvast.Invalid, "config-value", "%s%s %s", c.place(f.key), shown(f.key), f.msg).WithHint("%s", f.hint)
@@ -236,6 +236,13 @@ func (c Config) checkReporter() *flaw {
 		if _, f := webURL("reporter.legal_url", c.Reporter.LegalURL, true); f != nil {
 			return f
 		}
+	}
+	return nil
+}
+
+func (c Config) checkRetention() *flaw {
+	if r := c.Retention; r.Days == 0 && (r.Law != "" || r.Source != "") {
+		return flawed("retention", "set days, or leave law and source out", "names a law and no days")
 	}
 	return nil
 }

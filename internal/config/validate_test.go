@@ -80,6 +80,9 @@ func TestValidate(t *testing.T) {
 		{"[reporter]\nphone_24h = \"020 1234567\"\n", "2: reporter.phone_24h is not an international telephone number"},
 		{"[reporter]\nlegal_url = \"javascript:alert(1)\"\n", "2: reporter.legal_url is not a web address"},
 
+		{"[retention]\nlaw = \"l\"\n", "1: retention names a law and no days"},
+		{"[retention]\nlaw = \"l\"\ndays = 400\n", ""},
+
 		{"[withhold]\nenabled = true\n", "2: withhold.enabled is true, but no webhook is set to withhold with"},
 		{"[withhold]\nwebhook = \"https://p.example/w\"\n", "2: withhold.webhook is set without a secret"},
 		{"[withhold]\nwebhook = \"http://p.example/w\"\nsecret_file = \"s\"\n", "2: withhold.webhook is plain http to another machine"},

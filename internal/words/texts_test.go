@@ -2,7 +2,6 @@ package words
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -133,53 +132,6 @@ func TestStyle(t *testing.T) {
 	} {
 		if styleOf(c.lang, c.key, c.text) == "" {
 			t.Errorf("the check of style did not notice %q", c.text)
-		}
-	}
-}
-
-// The closed lists of the vocabulary have a text for each member and for nothing else.
-func TestClosedLists(t *testing.T) {
-	w := loaded(t)
-	for group, members := range map[string]string{
-		"basis":       "seen list stated not_assessed",
-		"origin":      "commercial grooming sextortion known_person hacked passed_on unknown",
-		"channel":     "social messenger open_group peer_to_peer web forum onion mail offline",
-		"purpose":     "sale entry_ticket collection extortion peer_trade unknown",
-		"relation":    "household family family_friend school_or_club peer online_only unknown",
-		"uploader":    "uploader child both peer unknown",
-		"staff":       "admin reviewer approver auditor",
-		"profile":     "platform hotline helpline police practice",
-		"environment": "practice test production",
-		"category":    "child_abuse exploitation self_submitted ncii_adult negative",
-		"item":        "received looked_at could_not_look gone",
-		"report":      "draft ready approved opening opened uploading described finishing finished retracted expired needs_human",
-		"evidence":    "held preserved destroyed",
-	} {
-		got := slices.Sorted(maps.Keys(w.Below(EN, group)))
-		var want []string
-		for _, m := range strings.Fields(members) {
-			want = append(want, group+"."+m)
-		}
-		slices.Sort(want)
-		if !slices.Equal(got, want) {
-			t.Errorf("%s has %v, want %v", group, got, want)
-		}
-	}
-	for _, d := range strings.Fields("abuse urgent own age_in_doubt drawn family_medical_art not_abuse cannot_tell") {
-		for _, part := range []string{".name", ".consequence"} {
-			if _, ok := w.Lookup(EN, "decision."+d+part); !ok {
-				t.Errorf("decision.%s%s is missing", d, part)
-			}
-		}
-	}
-	if n := len(w.Below(EN, "decision")); n != 16 {
-		t.Errorf("there are %d texts of decisions, want 16", n)
-	}
-	for key := range w.Below(EN, "problem") {
-		other := strings.Replace(strings.Replace(key, ".title", ".?", 1), ".detail", ".title", 1)
-		other = strings.Replace(other, ".?", ".detail", 1)
-		if _, ok := w.Lookup(EN, other); !ok {
-			t.Errorf("%s has no %s", key, other)
 		}
 	}
 }

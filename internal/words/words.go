@@ -145,6 +145,22 @@ func (w *Words) Problem(lang Lang, err error) (title, detail string) {
 	return w.Text(lang, "problem."+code+".title"), w.Text(lang, "problem."+code+".detail")
 }
 
+// Reason returns what a person is told of the reason why an item could not be looked at, which the
+// decoder and the sandbox give as a short text of their own ("too many pixels", "child-cpu"). A reason
+// without words comes back as it is: it is made of our own words only.
+func (w *Words) Reason(lang Lang, reason string) string {
+	key := "could_not_look." + strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToLower(reason))
+	if _, ok := w.Lookup(lang, key); !ok {
+		return reason
+	}
+	return w.Text(lang, key)
+}
+
 // Below returns the messages of one language whose keys begin with prefix and a dot, for a page's
 // TypeScript. The keys are whole.
 func (w *Words) Below(lang Lang, prefix string) map[string]Message {
