@@ -72,23 +72,23 @@ func TestPlural(t *testing.T) {
 
 func TestMatch(t *testing.T) {
 	for header, want := range map[string]Lang{
-		"":                              EN,
-		"*":                             EN,
-		"nl":                            NL,
-		"nl-BE,nl;q=0.9,en;q=0.8":       NL,
-		"fr-BE":                         FR,
-		"de-LU, fr;q=0.5":               DE,
-		"de-CH":                         DE,
-		"lb":                            DE, // Luxembourgish readers read German
-		"af":                            NL, // and Afrikaans readers Dutch
-		"pl":                            EN,
-		"pl, fr;q=0.3":                  FR,
-		"en-GB, nl;q=0.1":               EN,
-		"nl;q=0.2, de;q=0.9":            DE,
-		"nl;q=x":                        EN,
-		"\x00\xff":                      EN,
-		strings.Repeat("nl,", 171):      EN, // 513 bytes, past the bound
-		strings.Repeat("nl,", 170) + "": NL,
+		"":                         EN,
+		"*":                        EN,
+		"nl":                       NL,
+		"nl-BE,nl;q=0.9,en;q=0.8":  NL,
+		"fr-BE":                    FR,
+		"de-LU, fr;q=0.5":          DE,
+		"de-CH":                    DE,
+		"lb":                       DE, // Luxembourgish readers read German
+		"af":                       NL, // and Afrikaans readers Dutch
+		"pl":                       EN,
+		"pl, fr;q=0.3":             FR,
+		"en-GB, nl;q=0.1":          EN,
+		"nl;q=0.2, de;q=0.9":       DE,
+		"nl;q=x":                   EN,
+		"\x00\xff":                 EN,
+		strings.Repeat("nl,", 171): EN, // 513 bytes, past the bound
+		strings.Repeat("nl,", 170): NL,
 	} {
 		if got := Match(header); got != want {
 			t.Errorf("Match(%.40q) = %q, want %q", header, got, want)
