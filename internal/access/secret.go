@@ -12,7 +12,8 @@ import (
 
 // A Secret is a password, its stored hash, a session token or an API key. No format verb, no log
 // handler, no encoder shows it and no database takes it; who needs the text converts it on purpose,
-// with string(s), where it is shown once.
+// with string(s), where it is shown once. The verbs %p and %w ask no method of a string; go vet
+// refuses them for this type.
 type Secret string
 
 // redacted is what is shown in place of a secret, an empty one too.
