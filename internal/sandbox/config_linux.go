@@ -30,7 +30,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"item limit", c.ItemLimit >= 1 && c.ItemLimit <= 1_000_000},
 		{"cpu", c.CPU > 0 && c.CPU <= time.Hour},
 		{"wall", c.Wall > 0 && c.Wall <= time.Hour},
-		{"data limit", c.DataLimit >= 64<<20 && c.DataLimit <= 1<<40},
+		{"data limit", c.DataLimit >= 128<<20 && c.DataLimit <= 1<<40},
 		{"max data", c.MaxData > 0 && c.MaxData <= 4<<30},
 		{"max answer", c.MaxAnswer > 0 && c.MaxAnswer <= 1<<30},
 	} {

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -48,7 +49,7 @@ func child(mode string) error {
 		return sandbox.ServeWithout(handlers(), out)
 	}
 	if say, ok := liars()[mode]; ok {
-		return lie(say)
+		return lie(say, mode == twoAnswers)
 	}
 	return sandbox.Serve(handlers())
 }
@@ -68,6 +69,13 @@ func handlers() map[string]sandbox.Handler {
 		return nil, errors.New("a text that must stay in the child")
 	}
 	h["descriptors"] = descriptors
+	h["swell"] = func(sandbox.Request, []byte) ([]byte, error) {
+		var all [][]byte
+		for range 3 << 10 { // 3 GiB by the MiB, each page touched
+			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
+		}
+		return all[len(all)-1][:1], nil
+	}
 	h["environ"] = func(sandbox.Request, []byte) ([]byte, error) { return []byte(strings.Join(os.Environ(), "\n")), nil }
 	h["pid"] = func(sandbox.Request, []byte) ([]byte, error) {
 		return strconv.AppendInt(nil, int64(os.Getpid()), 10), nil
@@ -126,6 +134,9 @@ func descriptors(sandbox.Request, []byte) (found []byte, err error) {
 	return found, nil
 }
 
+// twoAnswers is the liar whose first answer is good; it adds one that nobody asked for, and stays.
+const twoAnswers = "two-answers"
+
 // A liar is a child that greets and then sends something else than an answer to the first request.
 // It writes raw bytes: the layout is repeated here on purpose and shares nothing with the package.
 func liars() map[string]func(number uint32) []byte {
@@ -145,6 +156,7 @@ func liars() map[string]func(number uint32) []byte {
 		"false-kind": func(n uint32) []byte { b := `{"kind":"corrupt","code":"x"}`; return frame(5, n, len(b), []byte(b)) },
 		"false-code": func(n uint32) []byte { b := `{"kind":"invalid","code":"<b>"}`; return frame(5, n, len(b), []byte(b)) },
 		"cut":        func(n uint32) []byte { return frame(4, n, 100, []byte("ok")) },
+		twoAnswers:   func(n uint32) []byte { return append(frame(4, n, 2, []byte("ok")), frame(4, n+1, 2, []byte("no"))...) },
 		"silent-end": func(uint32) []byte { return nil },
 	}
 }
@@ -157,7 +169,7 @@ func frame(kind, number uint32, length int, body []byte) []byte {
 	return append(b, body...)
 }
 
-func lie(say func(uint32) []byte) error {
+func lie(say func(uint32) []byte, stay bool) error {
 	f := os.NewFile(3, "parent")
 	read := func() (number uint32, err error) {
 		var head [16]byte
@@ -178,7 +190,9 @@ func lie(say func(uint32) []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(say(number))
+	if _, err = f.Write(say(number)); err == nil && stay {
+		_, err = read()
+	}
 	return err
 }
 

@@ -114,6 +114,9 @@ func (p *Pool) start() (*child, error) {
 		return nil, closed()
 	}
 	if err := c.greet(p.cfg, deadline); err != nil {
+		if c.killed.Load() {
+			err = closed()
+		}
 		c.kill()
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,6 +51,10 @@ func TestReasons(t *testing.T) {
 		return cfg
 	}
 	calm := quick("shipped", 30*time.Second, 60*time.Second)
+	small := calm
+	if !race { // which needs more to begin with
+		small.DataLimit = 128 << 20
+	}
 	type row struct {
 		name, op, args, data string
 		cfg                  sandbox.Config
@@ -60,6 +65,7 @@ func TestReasons(t *testing.T) {
 		{"burns within a larger bound", drill.Burn, "", "", quick("shipped", 30*time.Second, 300*time.Millisecond), sandbox.ChildWall},
 		{"hangs", drill.Hang, "", "", quick("shipped", 300*time.Millisecond, 600*time.Millisecond), sandbox.ChildWall},
 		{"grows", drill.Grow, "", "", calm, sandbox.ChildMemory},
+		{"swells", "swell", "", "", small, sandbox.ChildMemory},
 		{"panics", drill.Crash, "", "bland", calm, sandbox.ChildCrash},
 		{"writes to its data", "scribble", "", "bland", calm, sandbox.ChildCrash},
 		{"runs out of stack", "deep", "", "", calm, sandbox.ChildCrash},
@@ -74,7 +80,9 @@ func TestReasons(t *testing.T) {
 			p := openAlone(t, r.cfg)
 			begin := time.Now()
 			_, err := do(t, p, r.op, "", r.args, r.data)
-			if sandbox.ReasonOf(err) != r.want || houvast.KindOf(err) != houvast.Unavailable {
+			if r.want == sandbox.ChildMemory && race && sandbox.ReasonOf(err) == sandbox.ChildCrash {
+				t.Log("NOT SHOWN: the race detector ends a child without memory in words of its own")
+			} else if sandbox.ReasonOf(err) != r.want || houvast.KindOf(err) != houvast.Unavailable {
 				t.Errorf("reason %q, want %q: %v", sandbox.ReasonOf(err), r.want, err)
 			}
 			t.Logf("%s after %s: %v", r.want, time.Since(begin).Round(time.Millisecond), err)
@@ -110,11 +118,11 @@ func openAlone(t testing.TB, cfg sandbox.Config) *sandbox.Pool {
 // TestKilledFromOutside is the real thing: SIGKILL of a child process in the middle of a request, and
 // of an idle one, while other requests go on.
 func TestKilledFromOutside(t *testing.T) {
-	const kills = 25
+	const kills = 15
 	p := open(t, config("shipped"))
 	for i := range kills {
 		good(t, p)
-		kill(t, p.Pids()[0])
+		kill(t, p, p.Pids()[0])
 		good(t, p) // an idle child is replaced without anybody noticing
 		result := make(chan error, 1)
 		go func() {
@@ -123,24 +131,24 @@ func TestKilledFromOutside(t *testing.T) {
 		}()
 		busy := works(t, p)
 		good(t, p) // beside it, by a second child
-		kill(t, busy)
+		kill(t, p, busy)
 		if err := <-result; sandbox.ReasonOf(err) != sandbox.ChildGone || !sandbox.ReasonOf(err).Again() {
 			t.Errorf("kill %d: reason %q: %v", i, sandbox.ReasonOf(err), err)
 		}
 		good(t, p)
-		kill(t, p.Pids()[0])
+		kill(t, p, p.Pids()[0])
 	}
 	if s := p.Stats(); s.Failed != kills {
 		t.Errorf("%d kills in hand, and the pool counts %+v", kills, s)
 	}
 }
 
-func kill(t testing.TB, pid int) {
+func kill(t testing.TB, p *sandbox.Pool, pid int) {
 	t.Helper()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the child is reaped", func() bool { return syscall.Kill(pid, 0) != nil })
+	until(t, "the child is reaped", func() bool { return !slices.Contains(p.Pids(), pid) })
 }
 
 // works waits until the only child of a pool is at work, and returns its process. It reads /proc and
@@ -164,6 +172,9 @@ func works(t testing.TB, p *sandbox.Pool) (pid int) {
 // TestLiars speaks to a child that was taken over and sends what it likes.
 func TestLiars(t *testing.T) {
 	for name := range liars() {
+		if name == twoAnswers {
+			continue // TestUnasked
+		}
 		t.Run(name, func(t *testing.T) {
 			p := open(t, config(name))
 			pid := p.Pids()[0]
@@ -175,6 +186,53 @@ func TestLiars(t *testing.T) {
 		})
 	}
 	t.Logf("%d liars", len(liars()))
+}
+
+// TestUnasked meets a child that, when its answer has been taken, has already sent the next one.
+func TestUnasked(t *testing.T) {
+	p := open(t, config(twoAnswers))
+	for i := range 3 {
+		if got, err := do(t, p, drill.Echo, "", "", "bland"); err != nil || got != "ok" {
+			t.Errorf("request %d: %q, %v", i, got, err)
+		}
+	}
+	if s := p.Stats(); s.Started != 3 {
+		t.Errorf("a child that speaks unasked was used again: %+v", s)
+	}
+}
+
+// TestStopped stops a child instead of killing it.
+func TestStopped(t *testing.T) {
+	cfg := config("shipped")
+	cfg.Wall = 2 * time.Second
+	p := open(t, cfg)
+	result := make(chan error, 1)
+	go func() {
+		_, err := p.Do(context.Background(), sandbox.Request{Op: drill.Burn}, strings.NewReader(""))
+		result <- err
+	}()
+	if err := syscall.Kill(works(t, p), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-result; sandbox.ReasonOf(err) != sandbox.ChildWall {
+		t.Errorf("reason %q: %v", sandbox.ReasonOf(err), err)
+	}
+	good(t, p)
+}
+
+// TestPoliteSignals sends what a terminal or a service manager sends to all at once: ending is the
+// parent's business.
+func TestPoliteSignals(t *testing.T) {
+	p := open(t, config("shipped"))
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if err := syscall.Kill(p.Pids()[0], s); err != nil {
+			t.Fatal(err)
+		}
+		good(t, p)
+	}
+	if s := p.Stats(); s.Started != 1 {
+		t.Errorf("the child took a signal to heart: %+v", s)
+	}
 }
 
 func TestRefusals(t *testing.T) {
@@ -222,6 +280,16 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) {
 	return 0, houvast.Errorf("test", houvast.Corrupt, "broken", "a bad stored object")
+}
+
+// TestLeastMemory runs a child at the lowest bound that a configuration may name.
+func TestLeastMemory(t *testing.T) {
+	if race {
+		t.Skip("NOT SHOWN: the race detector alone needs more memory")
+	}
+	cfg := config("shipped")
+	cfg.DataLimit = 128 << 20
+	good(t, open(t, cfg))
 }
 
 func TestRecycling(t *testing.T) {
@@ -353,7 +421,7 @@ func TestClose(t *testing.T) {
 func TestConfig(t *testing.T) {
 	for name, cfg := range map[string]sandbox.Config{
 		"size": {Size: -1}, "items": {ItemLimit: -1}, "cpu": {CPU: -1}, "wall": {Wall: -1},
-		"memory": {DataLimit: 1}, "data": {MaxData: -1}, "answer": {MaxAnswer: -1},
+		"memory": {DataLimit: 128<<20 - 1}, "data": {MaxData: -1}, "answer": {MaxAnswer: -1},
 	} {
 		if _, err := sandbox.NewPool(cfg); houvast.KindOf(err) != houvast.Invalid {
 			t.Errorf("%s: %v", name, err)

@@ -43,6 +43,7 @@
 //
 // A child that was taken over keeps what it was given: it may lie about the item it holds and about
 // those that follow until it is replaced. Config.ItemLimit bounds how many; 1 isolates every item.
+// Between requests its processor time is bounded only by RLIMIT_CPU, which covers its whole life.
 // Memory can be written to swap by the kernel: swap should be off or encrypted. Time is measured with
 // the machine's own clocks and not with houvast.Clock: it bounds processes and decides nothing in law.
 package sandbox
@@ -78,7 +79,7 @@ type Config struct {
 	ItemLimit int           // requests before a child is replaced; default 200
 	CPU       time.Duration // processor time of one request; default 5 s
 	Wall      time.Duration // wall time of one request, also of a start; default 20 s
-	DataLimit uint64        // RLIMIT_DATA of a child in bytes, at least 64 MiB; default 1 GiB
+	DataLimit uint64        // RLIMIT_DATA of a child in bytes, at least 128 MiB; default 1 GiB
 	MaxData   int64         // bytes of one request; default 64 MiB
 	MaxAnswer int           // bytes of one answer; default 8 MiB
 	Allow     Layers        // layers that may be missing; default none
@@ -91,7 +92,7 @@ type Layers uint8
 // The layers, in the order in which a child applies them.
 const (
 	Rlimits  Layers = 1 << iota // memory, core dumps, file sizes, open files; also not dumpable
-	Landlock                    // no path in the file system, and where the kernel can: no TCP, no signals and abstract sockets outside
+	Landlock                    // no path in the file system, and where the kernel can: no TCP (but multipath TCP), no signals and abstract sockets outside
 	Seccomp                     // only the system calls of the Go runtime and of the socket to the parent; no new privileges
 
 	AllLayers = Rlimits | Landlock | Seccomp

@@ -1,7 +1,7 @@
 // Package crash reads what a dying Go program leaves on its standard error and keeps only what cannot
-// be content: the fatal line of the runtime, and the source file and line of the first calls. What a
-// panic said is dropped, because it may quote what the program was reading. What must stay true: a
-// report is short and made of plain characters, whatever was written.
+// be content: the fatal line of the runtime, and the source file and line of the first calls outside
+// it. What a panic said is dropped, because it may quote what the program was reading. What must stay
+// true: a report is short and made of plain characters, whatever was written.
 package crash
 
 import (
@@ -60,7 +60,7 @@ func (r *Report) line(s string, frame *regexp.Regexp) {
 	case strings.HasPrefix(s, "panic: "):
 		keep = "panic"
 	default:
-		if m := frame.FindStringSubmatch(s); m != nil && len(r.Kept) > 0 {
+		if m := frame.FindStringSubmatch(s); m != nil && len(r.Kept) > 0 && !strings.HasPrefix(m[1], "runtime/") {
 			keep = plain(m[1])
 		}
 	}
@@ -75,7 +75,7 @@ func noMemory(s string) bool {
 		return true
 	}
 	rest, fatal := strings.CutPrefix(s, "fatal error: ")
-	return fatal && (strings.HasSuffix(rest, "out of memory") || strings.HasSuffix(rest, "cannot allocate memory"))
+	return fatal && (strings.Contains(rest, "out of memory") || strings.Contains(rest, "cannot allocate memory"))
 }
 
 // plain keeps letters, digits and a few signs, and no more than 120 of them.

@@ -17,6 +17,7 @@ func TestRead(t *testing.T) {
 		{"a runtime panic", "panic: runtime error: index out of range [5] with length 3\n", false, []string{"panic: runtime error: index out of range [5] with length 3"}},
 		{"no memory", "runtime: out of memory: cannot allocate 4194304-byte block\nfatal error: out of memory\n", true, []string{"out of memory"}},
 		{"no memory, later", "fatal error: runtime: cannot allocate memory\n", true, []string{"out of memory"}},
+		{"no memory for its books", "fatal error: out of memory allocating heap arena metadata\n\t/go/src/runtime/malloc.go:884 +0x1\n\t/a/b.go:1 +0x1\n", true, []string{"out of memory", "a/b.go:1"}},
 		{"chatter", "what the item said\n\t/a/b.go:1 +0x1\n", false, nil},
 		{"odd signs", "fatal error: \x1b[31mred\x00<b>\n", false, []string{"fatal error: ?[31mred??b?"}},
 		{"a frame with text in it", "panic: x\n\t/a/what the item said.go:1\n\t/a/b.go:1 what it said\n", false, []string{"panic"}},
