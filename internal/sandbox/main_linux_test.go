@@ -69,6 +69,10 @@ func handlers() map[string]sandbox.Handler {
 		return nil, errors.New("a text that must stay in the child")
 	}
 	h["descriptors"] = descriptors
+	h["dumpable"] = func(sandbox.Request, []byte) ([]byte, error) {
+		v, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+		return strconv.AppendInt(nil, int64(v), 10), err
+	}
 	h["swell"] = func(sandbox.Request, []byte) ([]byte, error) {
 		var all [][]byte
 		for range 3 << 10 { // 3 GiB by the MiB, each page touched
