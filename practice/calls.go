@@ -60,7 +60,7 @@ func (c *Clearinghouse) submit(r *http.Request) reply {
 		if err := checkRules(root, now); err != nil {
 			return refuse(4100, "Validation failed - "+err.Error()), nil
 		}
-		if len(c.reports) >= maxReports {
+		if len(c.reports) >= c.limit {
 			return refuse(1100, "Save failed"), nil
 		}
 		rep := &report{
@@ -117,7 +117,7 @@ func (c *Clearinghouse) upload(r *http.Request) reply {
 			return *no, nil
 		}
 		f := File{
-			FileID: token(), Size: size, MD5: hex.EncodeToString(m.Sum(nil)),
+			FileID: randomID(), Size: size, MD5: hex.EncodeToString(m.Sum(nil)),
 			SHA1: hex.EncodeToString(s1.Sum(nil)), SHA256: hex.EncodeToString(s2.Sum(nil)),
 		}
 		return c.keep(rep, Uploaded, f, append(slices.Clone(rep.files), f), now)
@@ -158,27 +158,23 @@ func (c *Clearinghouse) fileinfo(r *http.Request) reply {
 // keep records the event with the new files and only then gives them to the report. The caller
 // holds mu.
 func (c *Clearinghouse) keep(rep *report, kind string, f File, files []File, now time.Time) (reply, error) {
-	after := *rep
-	after.files, after.changed = files, now
-	ev := after.event(kind, now)
-	ev.FileID = f.FileID
-	if err := c.record(ev); err != nil {
+	if err := c.record(rep.event(kind, now, f)); err != nil {
 		return reply{}, err
 	}
-	*rep = after
+	rep.files, rep.changed = files, now
 	v := result{text: "Success", report: rep.id, file: f.FileID}
 	if kind == Uploaded {
 		v.hash = f.MD5
 	}
 	out := v.reply(http.StatusOK)
-	out.files = ev.FileIDs
+	out.files = []string{files[0].FileID}
 	return out, nil
 }
 
 // finish files the report. There is no way back.
 func (c *Clearinghouse) finish(r *http.Request) reply {
 	return c.end(r, Finished, func(rep *report, now time.Time) reply {
-		return done(rep.id, rep.event(Finished, now).FileIDs)
+		return done(rep.id, rep.event(Finished, now, rep.files...).FileIDs)
 	})
 }
 
@@ -199,7 +195,7 @@ func (c *Clearinghouse) end(r *http.Request, how string, answer func(*report, ti
 		if no != nil {
 			return *no, nil
 		}
-		if err := c.record(rep.event(how, now)); err != nil {
+		if err := c.record(rep.event(how, now, rep.files...)); err != nil {
 			return reply{}, err
 		}
 		rep.end, rep.changed = how, now

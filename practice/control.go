@@ -89,7 +89,6 @@ func (c *Clearinghouse) setClock(r *http.Request) reply {
 func (c *Clearinghouse) readLog(*http.Request) reply {
 	var b bytes.Buffer
 	out := json.NewEncoder(&b)
-	out.SetEscapeHTML(true) // as json.Marshal does for Config.Log
 	for _, ev := range c.Events() {
 		if err := out.Encode(ev); err != nil {
 			return answerJSON(http.StatusInternalServerError, map[string]string{"error": "the log cannot be read"})

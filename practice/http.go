@@ -44,7 +44,7 @@ type reply struct {
 	mime   string
 	body   []byte
 	code   int      // the responseCode inside, for the log
-	files  []string // of /upload and /finish: the report's file ids, for DuplicateFileID
+	files  []string // of /upload and /finish: for DuplicateFileID, the report's files or the first of them
 }
 
 const xmlProlog = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`

@@ -71,8 +71,8 @@ type Config struct {
 	User, Password string
 	// Now is the clock of expiry and of the log; nil means time.Now.
 	Now func() time.Time
-	// Log receives one JSON Event a line. An *os.File is synced after every line, before the reply.
-	// Nil keeps the log in memory only, see Events.
+	// Log receives one JSON Event a line. If it has a Sync method, as a file has, it is synced after
+	// every line, before the reply. Nil keeps the log in memory only, see Events.
 	Log io.Writer
 	// MaxUpload bounds the bytes of one uploaded file; 0 means 256 MiB.
 	MaxUpload int64
@@ -85,6 +85,7 @@ type Config struct {
 type Clearinghouse struct {
 	cfg    Config
 	schema *schema.Schema
+	limit  int // maxReports
 
 	mu      sync.Mutex
 	skew    time.Duration // what /practice/clock added
@@ -107,14 +108,14 @@ func New(cfg Config) *Clearinghouse {
 		cfg.MaxUpload = defaultMaxUpload
 	}
 	return &Clearinghouse{
-		cfg: cfg, schema: schema.New(), next: cfg.Now().Unix(),
+		cfg: cfg, schema: schema.New(), limit: maxReports, next: cfg.Now().Unix(),
 		reports: map[int64]*report{}, open: map[int64]*report{}, calls: map[string]int{},
 	}
 }
 
 // ServeHTTP answers one request.
 func (c *Clearinghouse) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Request-ID", token())
+	w.Header().Set("Request-ID", randomID())
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
 		write(w, refusal(http.StatusMethodNotAllowed, 4000, "Method not allowed"))
@@ -144,8 +145,8 @@ func (c *Clearinghouse) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, refusal(http.StatusNotFound, 1210, "Resource not found"))
 }
 
-// token returns 32 random hex digits: the shape of a fileId and of our Request-ID.
-func token() string {
+// randomID returns 32 random hex digits: the shape of a fileId and of our Request-ID.
+func randomID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails, crypto/rand says
 	return hex.EncodeToString(b[:])

@@ -19,8 +19,9 @@ const (
 	Faulted   = "faulted"   // a fault was applied
 )
 
-// Event is one line of the log. The first six kinds carry what is known of the report by then, so
-// that a finished line can be judged alone.
+// Event is one line of the log. The first six kinds carry what is known of the report, so that a
+// finished line can be judged alone; of the files, an upload or a description carries its own and the
+// three ends carry all.
 type Event struct {
 	Seq      int       `json:"seq"`  // from 1, without gaps
 	Time     time.Time `json:"time"` // UTC, by the clock of the clearinghouse
@@ -36,10 +37,9 @@ type Event struct {
 	Identifiers  []string `json:"identifiers,omitempty"`  // espIdentifier of each reported person, in order
 	Victims      int      `json:"victims"`                // number of victim elements
 	SubmitSHA256 string   `json:"submitSha256,omitempty"` // of the document given to /submit, as received
-	FileID       string   `json:"fileId,omitempty"`       // uploaded and described: which file
-	FileIDs      []string `json:"fileIds,omitempty"`      // all files of the report, in order of upload
-	MD5s         []string `json:"md5s,omitempty"`         // theirs, in the same order
-	Files        []File   `json:"files,omitempty"`        // theirs in full, in the same order
+	FileIDs      []string `json:"fileIds,omitempty"`      // in order of upload
+	MD5s         []string `json:"md5s,omitempty"`         // in the same order
+	Files        []File   `json:"files,omitempty"`        // in the same order
 }
 
 // File is what is kept of an upload: digests in lower-case hex, the size in bytes, and what the
@@ -81,13 +81,13 @@ func (r *report) deadline() time.Time {
 	return b
 }
 
-// event returns a line about the report as it stands.
-func (r *report) event(kind string, at time.Time) Event {
+// event returns a line about the report and those of its files.
+func (r *report) event(kind string, at time.Time, files ...File) Event {
 	ev := Event{
 		Event: kind, Time: at, ReportID: r.id, IncidentType: r.incidentType, Identifiers: r.identifiers,
-		Victims: r.victims, SubmitSHA256: r.sha256, Files: slices.Clone(r.files),
+		Victims: r.victims, SubmitSHA256: r.sha256, Files: slices.Clone(files),
 	}
-	for _, f := range r.files {
+	for _, f := range files {
 		ev.FileIDs = append(ev.FileIDs, f.FileID)
 		ev.MD5s = append(ev.MD5s, f.MD5)
 	}
@@ -130,6 +130,11 @@ func (c *Clearinghouse) writeLine(ev Event) error {
 		return err
 	}
 	if f, ok := c.cfg.Log.(*os.File); ok {
+		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+			return err // a terminal or a pipe cannot be synced
+		}
+	}
+	if f, ok := c.cfg.Log.(interface{ Sync() error }); ok {
 		return f.Sync()
 	}
 	return nil
@@ -146,7 +151,7 @@ func (c *Clearinghouse) lapse() error {
 	}
 	slices.SortFunc(due, func(a, b *report) int { return a.deadline().Compare(b.deadline()) })
 	for _, r := range due {
-		if err := c.record(r.event(Lapsed, r.deadline())); err != nil {
+		if err := c.record(r.event(Lapsed, r.deadline(), r.files...)); err != nil {
 			return err
 		}
 		r.end = Lapsed

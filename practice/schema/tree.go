@@ -86,6 +86,9 @@ func Parse(doc []byte) (*Node, error) {
 			if strings.EqualFold(tok.Target, "xml") && (from != 0 || tok.Target != "xml" || !declaration.Match(tok.Inst)) {
 				return nil, flaw("The XML declaration is misplaced or malformed.")
 			}
+			if behind := doc[from:][len("<?")+len(tok.Target):]; !bytes.HasPrefix(behind, []byte("?>")) && !strings.ContainsRune(xmlSpace, rune(behind[0])) {
+				return nil, flaw("The target of a processing instruction must be followed by space.")
+			}
 		case xml.StartElement:
 			if count++; count > maxElements || len(stack) == maxDepth {
 				return nil, flawf("More than %d elements or %d levels.", maxElements, maxDepth)

@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -101,8 +103,56 @@ func FuzzParse(f *testing.F) {
 	}
 	s := New()
 	f.Fuzz(func(t *testing.T, doc string) {
-		if judge(s, doc) == nil && !strings.Contains(doc, "<") {
-			t.Errorf("accepted %q", doc)
+		if judge(s, doc) == nil && judge(s, doc+"\n<!-- behind -->") != nil {
+			t.Errorf("a comment behind it changes the verdict on %q", doc)
 		}
 	})
+}
+
+// broken returns documents with a few bytes of markup inserted, dropped or exchanged, by a fixed seed.
+func broken(n int) (docs []string) {
+	rng := rand.New(rand.NewPCG(2, 8))
+	bits := []string{"<", ">", "/", "&", ";", "\"", "'", "=", " ", "\n", "!", "?", "-", "--", "]]>", "<![CDATA[", "<!--", "-->", "<?", "?>", "<a", "</", "/>", "&#", "&#x", "&amp;", "&#65;", ":", "xml", "xmlns", "a=\"b\"", "é", "\u200b", "0", ".", "\x00", "\xff", "report"}
+	for len(docs) < n {
+		b := wellFormed[rng.IntN(len(wellFormed))].doc
+		for range 1 + rng.IntN(2) {
+			i := rng.IntN(len(b) + 1)
+			j := min(len(b), i+rng.IntN(3))
+			bit := bits[rng.IntN(len(bits))]
+			if rng.IntN(4) == 0 {
+				bit = ""
+			}
+			b = b[:i] + bit + b[j:]
+		}
+		docs = append(docs, b)
+	}
+	return docs
+}
+
+// stricter are the reasons for which we refuse what xmllint takes: encodings it guesses, a NUL at the
+// end that it does not see, a declaration without space between its words.
+var stricter = []string{"encoding", "Unicode: 0x0", "XML declaration"}
+
+func TestParseAgainstXMLLint(t *testing.T) {
+	docs := broken(6000)
+	theirs := xmllint(t, docs)
+	s, yes, bad := New(), 0, 0
+	for i, doc := range docs {
+		if theirs[i] {
+			yes++
+		}
+		err := judge(s, doc)
+		if theirs[i] && err != nil && slices.ContainsFunc(stricter, func(why string) bool { return strings.Contains(err.Error(), why) }) {
+			continue
+		}
+		if (err == nil) != theirs[i] {
+			if bad++; bad <= 10 {
+				t.Errorf("xmllint accepts: %v, we say: %v\n%.700q", theirs[i], err, doc)
+			}
+		}
+	}
+	t.Logf("%d broken documents, xmllint accepts %d, disagreements %d", len(docs), yes, bad)
+	if yes < 100 || len(docs)-yes < 1000 {
+		t.Errorf("too few of one kind: %d accepted of %d", yes, len(docs))
+	}
 }
