@@ -47,6 +47,7 @@ var apart = map[string]string{
 var beside = map[string][]string{
 	"locales":        {"internal/words"}, // the texts; words alone reads them
 	"internal/fault": {"internal/store", "internal/blob", "internal/seal"},
+	"internal/task":  {"internal/action"}, // an action is carried out by answering a doorbell
 }
 
 // A door is a folder that few may enter.
@@ -63,8 +64,8 @@ var doors = []door{
 		"internal/pipeline", "internal/look", "cmd"}}, // and store.go of a room, see checkStore
 }
 
-// writers may name store.Writer. Only cmd makes one, only the pipeline and the two runners receive it.
-var writers = []string{"internal/store", "internal/pipeline", "internal/task", "internal/audit", "cmd"}
+// writers may name store.Writer. Only cmd makes one, only the pipeline and the three runners (tasks, audit, actions) receive it.
+var writers = []string{"internal/store", "internal/pipeline", "internal/task", "internal/audit", "internal/action", "cmd"}
 
 // Image decoders meet untrusted bytes, so they stand where the sandbox is, and where pictures are drawn.
 var (

@@ -178,7 +178,7 @@ func Sweep(tx *store.Tx) error {
 		return err
 	}
 	for _, a := range open {
-		if err := ring(tx, a.ID); err != nil {
+		if err := task.Ensure(tx, TaskKind, a.ID.String(), tx.Now()); err != nil {
 			return err
 		}
 	}

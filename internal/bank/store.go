@@ -2,6 +2,7 @@ package bank
 
 import (
 	"database/sql"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -179,4 +180,80 @@ func since(tx *store.Tx, rev int64, fn func(e Entry, bank houvast.BankID)) error
 func details(tx *store.Tx, m *houvast.Match) error {
 	return tx.Row("SELECT tag, member, source_id, note FROM bank_entry WHERE id = $1", store.Args(m.Entry),
 		&m.EntryTag, &m.Member, &m.SourceID, &m.Note)
+}
+
+// Refresh follows the table. It is cheap when nothing changed.
+func (x *Index) Refresh(tx *store.Tx) error {
+	rev, err := revision(tx)
+	if err != nil {
+		return err
+	}
+	x.mu.RLock()
+	current := x.rev == rev && x.banks != nil
+	x.mu.RUnlock()
+	if current {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.load(tx, rev)
+}
+
+func (x *Index) load(tx *store.Tx, rev int64) error {
+	all, err := banks(tx, "")
+	if err != nil {
+		return err
+	}
+	x.banks = map[houvast.BankID]Bank{}
+	for _, b := range all {
+		x.banks[b.ID] = b
+	}
+	if x.md5 == nil {
+		x.md5, x.sha1, x.sha256 = map[[16]byte][]int32{}, map[[20]byte][]int32{}, map[[32]byte][]int32{}
+	}
+	err = since(tx, x.rev, x.add)
+	for i := range x.near {
+		x.near[i].settle()
+	}
+	if err != nil { // half a change must not be counted twice: begin again next time
+		x.rev, x.banks, x.entries, x.near = 0, nil, nil, [3]shelf{}
+		x.md5, x.sha1, x.sha256 = nil, nil, nil
+		return err
+	}
+	x.rev = rev
+	return nil
+}
+
+// Lookup returns the entries that an item meets, one match an entry by its strongest hash, best
+// first, at most maxMatches. It follows the table first, so that it is never behind tx.
+func (x *Index) Lookup(tx *store.Tx, p Probes) ([]houvast.Match, error) {
+	if err := x.Refresh(tx); err != nil {
+		return nil, err
+	}
+	x.mu.RLock()
+	found := map[int32]houvast.Match{}
+	x.digests(p.Digests, found)
+	if p.Perceptual != nil {
+		x.perceptual(p.Perceptual, found)
+	}
+	matches := make([]houvast.Match, 0, len(found))
+	for at, m := range found {
+		b := x.banks[x.entries[at].bank]
+		if b.Disabled {
+			continue
+		}
+		m.Entry, m.Bank, m.BankName, m.Category, m.Trust = x.entries[at].id, b.ID, b.Name, b.Category, b.Trust
+		matches = append(matches, m)
+	}
+	x.mu.RUnlock()
+	slices.SortFunc(matches, better)
+	if len(matches) > maxMatches {
+		matches = matches[:maxMatches]
+	}
+	for i := range matches {
+		if err := details(tx, &matches[i]); err != nil {
+			return nil, err
+		}
+	}
+	return matches, nil
 }

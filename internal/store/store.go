@@ -123,7 +123,7 @@ func (db *DB) connect(ctx context.Context, cfg Config) (err error) {
 		db.read = db.write
 		return db.reachable(ctx)
 	}
-	const pragmas = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=secure_delete(FAST)"
+	const pragmas = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=secure_delete(ON)"
 	if db.write, err = sql.Open("sqlite", "file:"+cfg.Path+"?_txlock=immediate&"+pragmas); err != nil {
 		return houvast.Wrap(op, err)
 	}

@@ -50,6 +50,16 @@ func Ring(tx *store.Tx, kind, subject string, due time.Time) error {
 	return err
 }
 
+// Ensure hangs a bell unless it hangs already. Sweepers use it: what is being done is left alone.
+func Ensure(tx *store.Tx, kind, subject string, due time.Time) error {
+	n, err := tx.Exec(`INSERT INTO task (id, kind, subject, due, rung, attempts, error, fence, expires)
+		VALUES ($1, $2, $3, $4, 1, 0, '', 0, 0) ON CONFLICT (kind, subject) DO NOTHING`, tx.NewID(), kind, subject, houvast.Micros(due))
+	if err == nil && n > 0 {
+		tx.Notify(Topic)
+	}
+	return err
+}
+
 // RingHeld hangs a bell that is claimed from birth, by this process: nobody answers it until it is
 // given to Runner.Adopt, or until the process dies and the lease ends.
 func RingHeld(tx *store.Tx, kind, subject string, leaseNow time.Time) (Bell, error) {

@@ -1,0 +1,48 @@
+package report
+
+import (
+	"time"
+
+	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/cybertip"
+)
+
+// A Finding is one thing that the check has to say about a draft.
+type Finding struct {
+	Rule  string `json:"rule"`
+	Level string `json:"level"` // block or warn
+	Path  string `json:"path,omitempty"`
+	Text  string `json:"text"`
+}
+
+// Check returns everything that is missing or wrong, structure first. A report with a finding of
+// level block is not approved.
+func Check(r Report, c Content, viewed bool, now time.Time) (all []Finding) {
+	block := func(rule, text string) { all = append(all, Finding{rule, string(cybertip.Block), "", text}) }
+	if r.Recipient == "" {
+		block("recipient-none", "no recipient is configured")
+	}
+	if c.Role == houvast.RoleUnknown || c.Role == "" {
+		block("role-unknown", "nobody has said which role the uploader plays; a child must never be the reported person")
+	}
+	d := cybertip.Draft{
+		Stage:  cybertip.BeforeOpen,
+		Report: c.Report(),
+		Files:  []cybertip.File{{Details: c.FileDetails(0, "", viewed)}},
+		Now:    now,
+	}
+	for _, f := range cybertip.Validate(d) {
+		all = append(all, Finding{f.Rule, string(f.Level), f.Path, f.Text()})
+	}
+	return all
+}
+
+// Blocked reports whether any finding blocks.
+func Blocked(all []Finding) bool {
+	for _, f := range all {
+		if f.Level == string(cybertip.Block) {
+			return true
+		}
+	}
+	return false
+}
