@@ -58,7 +58,7 @@ func (k *Keyring) openDB(ctx context.Context, exists bool) error {
 		}
 	}
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"journal_mode(PERSIST)", "synchronous(FULL)", "secure_delete(" + k.knobs.secureDelete + ")",
+		"journal_mode(" + k.knobs.journal + ")", "synchronous(FULL)", "secure_delete(" + k.knobs.secureDelete + ")",
 		"temp_store(MEMORY)", "locking_mode(EXCLUSIVE)", "trusted_schema(OFF)",
 	}}
 	abs, err := filepath.Abs(path)
@@ -166,14 +166,13 @@ func (k *Keyring) writeLocked(ctx context.Context, op string, fn func(context.Co
 // wipe fills the journal with zeros in place. The caller holds k.mu, so no transaction is open.
 func (k *Keyring) wipe() error {
 	const op = "seal.wipe"
-	path := filepath.Join(k.dir, journalFile)
 	if k.knobs.wiping != nil {
-		k.knobs.wiping(path)
+		k.knobs.wiping(k)
 	}
 	if !k.knobs.wipe {
 		return nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := os.OpenFile(filepath.Join(k.dir, journalFile), os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

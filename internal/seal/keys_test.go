@@ -2,6 +2,8 @@ package seal
 
 import (
 	"bytes"
+	"context"
+	"database/sql"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,12 +19,7 @@ func TestKeys(t *testing.T) {
 	ctx := t.Context()
 	dir := filepath.Join(t.TempDir(), "keys")
 	k := ring(t, dir)
-	var want []KeyID
-	for range 2*pageSize + 1 { // more than two pages
-		id, err := k.NewKey(ctx, "evidence")
-		must(t, err)
-		want = append(want, id)
-	}
+	want := makeKeys(t, k, 2*pageSize+1) // more than two pages
 	must(t, k.Destroy(ctx, want[3], want[pageSize]))
 	want = slices.Delete(slices.Delete(want, pageSize, pageSize+1), 3, 4)
 	var got []KeyID
@@ -48,6 +45,22 @@ func TestKeys(t *testing.T) {
 	}
 	_, err := k.Seal(ctx, io.Discard, "k_")
 	wantKind(t, err, houvast.Invalid, "bad-key-id")
+}
+
+// makeKeys makes n keys in one transaction.
+func makeKeys(t *testing.T, k *Keyring, n int) (ids []KeyID) {
+	t.Helper()
+	must(t, k.write(t.Context(), "test", func(ctx context.Context, tx *sql.Tx) error {
+		for range n {
+			id, err := k.insert(ctx, tx, "evidence", sql.NullString{})
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return nil
+	}))
+	return ids
 }
 
 func TestHourKey(t *testing.T) {
@@ -179,12 +192,9 @@ func TestCache(t *testing.T) {
 	k, err := Open(ctx, t.TempDir(), clock)
 	must(t, err)
 	defer k.Close()
-	var ids []KeyID
-	for range cacheKeys + 10 {
-		id, err := k.NewKey(ctx, "test")
-		must(t, err)
+	ids := makeKeys(t, k, cacheKeys+10)
+	for _, id := range ids {
 		sealed(t, k, id, nil)
-		ids = append(ids, id)
 	}
 	if n := len(k.cache.keys); n != cacheKeys {
 		t.Errorf("%d keys are cached, want %d", n, cacheKeys)
@@ -230,9 +240,9 @@ func TestConcurrentUse(t *testing.T) {
 	ctx := t.Context()
 	k := ring(t, t.TempDir())
 	var wg sync.WaitGroup
-	for range 8 {
+	for range 4 {
 		wg.Go(func() {
-			for range 10 {
+			for range 5 {
 				id, err := k.NewKey(ctx, "test")
 				if err != nil {
 					t.Error(err)
@@ -258,45 +268,4 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-func BenchmarkNewKey(b *testing.B) {
-	k, _ := benchRing(b)
-	for b.Loop() {
-		if _, err := k.NewKey(b.Context(), "bench"); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkDestroy(b *testing.B) {
-	for _, batch := range []int{1, 100} {
-		b.Run(map[int]string{1: "one", 100: "hundred"}[batch], func(b *testing.B) {
-			k, _ := benchRing(b)
-			for b.Loop() {
-				b.StopTimer()
-				ids := make([]KeyID, batch)
-				for i := range ids {
-					id, err := k.NewKey(b.Context(), "bench")
-					if err != nil {
-						b.Fatal(err)
-					}
-					ids[i] = id
-				}
-				b.StartTimer()
-				if err := k.Destroy(b.Context(), ids...); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkSetMark(b *testing.B) {
-	k, _ := benchRing(b)
-	for b.Loop() {
-		if err := k.SetMark(b.Context(), "audit/head", make([]byte, 100)); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

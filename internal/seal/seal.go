@@ -28,13 +28,13 @@
 //
 // # Why the journal is overwritten
 //
-// Measured on ext4 with 40 destroyed keys, searching the files and then the raw device: with
-// secure_delete every journal mode leaves 0 of 40 in the files, but WAL, TRUNCATE and DELETE leave
-// 40 of 40 in freed blocks, because a journal that shrinks gives its blocks back unwritten. So the
-// journal is PERSIST, it keeps its blocks, and every Destroy fills it with zeros before it returns:
-// 0 of 40, for about 1 ms. A journal whose header is zero is not hot, so SQLite starts it anew.
-// Opening a keyring does the same, for a process that was killed in between. TRUNCATE costs the
-// same commits and WAL saves two fsyncs a commit; neither is worth the promise.
+// With secure_delete no journal mode leaves a destroyed key in the files. But WAL and TRUNCATE leave
+// every one of them in freed blocks of the device, because a journal that shrinks gives its blocks
+// back unwritten (TestDestroyLeavesNothingOnTheDevice counts them on ext4). So the journal is
+// PERSIST, it keeps its blocks, and every Destroy fills it with zeros before it returns, for one
+// fsync more: none is left. A journal whose header is zero is not hot, so SQLite starts it anew.
+// Opening a keyring does the same, for a process that was killed in between. WAL would save two
+// fsyncs a commit; that is not worth the promise.
 //
 // What this does not reach: file systems that copy on write, snapshots, an SSD's spare blocks, and
 // whoever copied the directory earlier. Such a copy still opens what was sealed before.
@@ -74,14 +74,15 @@ type Keyring struct {
 
 // knobs are what the controls of the tests turn off.
 type knobs struct {
-	secureDelete string                 // the value of the pragma
+	journal      string                 // PRAGMA journal_mode
+	secureDelete string                 // PRAGMA secure_delete
 	wipe         bool                   // overwrite the journal after a destroy
 	sync         func(f *os.File) error // fsync of files and directories that SQLite does not write
-	wiping       func(journal string)   // called before the journal is overwritten; nil in production
+	wiping       func(k *Keyring)       // called before the journal is overwritten; nil in production
 }
 
 func production() knobs {
-	return knobs{secureDelete: "ON", wipe: true, sync: (*os.File).Sync}
+	return knobs{journal: "PERSIST", secureDelete: "ON", wipe: true, sync: (*os.File).Sync}
 }
 
 // Open opens the keyring in dir and takes its lock; an empty or missing dir (its parent must

@@ -314,7 +314,7 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// seal and read are the whole way there and back.
+// sealed and read are the whole way there and back.
 func sealed(t *testing.T, k *Keyring, id KeyID, plain []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer

@@ -2,7 +2,7 @@ package dir
 
 import (
 	"bytes"
-	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/blob"
@@ -321,24 +322,43 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// BenchmarkPut1MB puts 1 MB of fresh random bytes in turns with and without fsync.
 func BenchmarkPut1MB(b *testing.B) {
 	content := make([]byte, 1<<20)
-	for _, c := range []struct {
-		name string
-		sync func(*os.File) error
-	}{{"fsync", (*os.File).Sync}, {"nosync", func(*os.File) error { return nil }}} {
-		b.Run(c.name, func(b *testing.B) {
-			s, err := Open(b.TempDir(), WithSync(c.sync))
-			if err != nil {
+	took := map[string][]float64{}
+	stores := map[string]*Store{}
+	for name, sync := range map[string]func(*os.File) error{
+		"fsync": (*os.File).Sync, "nosync": func(*os.File) error { return nil },
+	} {
+		s, err := Open(b.TempDir(), WithSync(sync))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer s.Close()
+		stores[name] = s
+	}
+	for b.Loop() {
+		for name, s := range stores {
+			rand.Read(content)
+			blobName := houvast.RandomText("b", 20)
+			from := time.Now()
+			if err := blobtest.Put(b.Context(), s, blobName, content); err != nil {
 				b.Fatal(err)
 			}
-			defer s.Close()
-			b.SetBytes(int64(len(content)))
-			for b.Loop() {
-				if err := blobtest.Put(context.Background(), s, houvast.RandomText("b", 20), content); err != nil {
-					b.Fatal(err)
-				}
+			took[name] = append(took[name], time.Since(from).Seconds()*1e3)
+			if info, err := s.Stat(b.Context(), blobName); err != nil || info.Size != int64(len(content)) {
+				b.Fatal(info, err)
 			}
-		})
+			if err := s.Delete(b.Context(), blobName); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
+	median := func(name string) float64 {
+		slices.Sort(took[name])
+		return took[name][len(took[name])/2]
+	}
+	b.ReportMetric(median("fsync"), "fsync-ms")
+	b.ReportMetric(median("nosync"), "nosync-ms")
+	b.ReportMetric(median("fsync")/median("nosync"), "ratio")
 }
