@@ -12,8 +12,8 @@
 package hashing
 
 import (
-	"crypto/md5"  //nolint:gosec // a look-up key, see the package comment
-	"crypto/sha1" //nolint:gosec // a look-up key, see the package comment
+	"crypto/md5"
+	"crypto/sha1"
 	"crypto/sha256"
 	"io"
 
@@ -40,7 +40,7 @@ func Picture(r pdq.Raster) houvast.Perceptual {
 // Digest reads r to its end, once, and returns the digests of what it read and its length in bytes.
 // An error is that of r; bounding r is the caller's part.
 func Digest(r io.Reader) (d houvast.Digests, n int64, err error) {
-	m, s, l := md5.New(), sha1.New(), sha256.New() //nolint:gosec // look-up keys
+	m, s, l := md5.New(), sha1.New(), sha256.New()
 	if n, err = io.Copy(io.MultiWriter(m, s, l), r); err != nil {
 		return houvast.Digests{}, n, houvast.Wrap("hashing.Digest", err)
 	}

@@ -11,7 +11,8 @@
 //   - Every colour mode becomes 8 bits of grey or of red, green, blue before it is hashed: palettes
 //     are looked up, 16 bits keep their upper 8, ink becomes light, and alpha is dropped: the colours
 //     count as stored, as in the PDQ reference, not multiplied by their opacity.
-//   - The first frame of an animation stands for it, placed on its canvas.
+//   - The first frame of a GIF stands for it, placed on its canvas; the first page of a TIFF too. Only
+//     what is decoded counts against the limits. An animated WebP has no decoder here.
 //   - The EXIF orientation is not applied; the hash is that of the stored rows.
 //   - Reasons are the constants of this package. A decoder's own text may quote the file and is
 //     dropped.
@@ -85,14 +86,6 @@ func Decode(data []byte, limits Limits) (p *Picture, no *Refusal) {
 	}
 	mediaType, class := Sniff(data)
 	no = &Refusal{Status: houvast.Unreadable, MediaType: mediaType}
-	defer func() {
-		if recover() != nil {
-			p, no.Reason = nil, Broke
-		}
-		if p != nil {
-			no = nil
-		}
-	}()
 	switch class {
 	case Nothing:
 		no.Status, no.Reason = houvast.NotMedia, NoMedia
@@ -101,18 +94,24 @@ func Decode(data []byte, limits Limits) (p *Picture, no *Refusal) {
 	case Media:
 		no.Reason = NoDecoder
 	case Decodable:
-		p, no.Reason = decode(data, mediaType, limits, no)
+		if p, no.Reason = decode(codecs[mediaType], data, limits, no); p != nil {
+			return p, nil
+		}
 	}
-	return p, no
+	return nil, no
 }
 
 // decode reads the header, holds it against the limits, and only then decodes. It notes the size in
 // no as soon as it is known.
-func decode(data []byte, mediaType string, limits Limits, no *Refusal) (p *Picture, reason string) {
+func decode(c codec, data []byte, limits Limits, no *Refusal) (p *Picture, reason string) {
+	defer func() {
+		if recover() != nil {
+			p, reason = nil, Broke
+		}
+	}()
 	if int64(len(data)) > limits.Bytes {
 		return nil, TooManyBytes
 	}
-	c := codecs[mediaType]
 	config, err := c.config(data)
 	if err != nil {
 		return nil, c.reason(data, err)
@@ -125,14 +124,14 @@ func decode(data []byte, mediaType string, limits Limits, no *Refusal) (p *Pictu
 	if int64(w) > limits.Pixels/int64(h) {
 		return nil, TooManyPix
 	}
-	if mediaType == jpegType && scans(data, limits.Scans) > limits.Scans {
+	if no.MediaType == jpegType && scans(data, limits.Scans) > limits.Scans {
 		return nil, TooManyScans
 	}
 	img, err := c.decode(data)
 	if err != nil {
 		return nil, c.reason(data, err)
 	}
-	p = &Picture{MediaType: mediaType, width: w, height: h}
+	p = &Picture{MediaType: no.MediaType, width: w, height: h}
 	if !p.read(img, data) {
 		return nil, NoForm
 	}

@@ -169,18 +169,25 @@ func (p *Picture) ycbcr(m *image.YCbCr) {
 // row converts one row whose colours are 1<<across pixels wide.
 func (k *matrix) row(dst, luma, blue, red []byte, across uint) {
 	step := 1 << across
-	for x := 0; x < len(luma); x += step {
-		cb, cr := int32(blue[x>>across])-128, int32(red[x>>across])-128
+	for c := 0; len(luma) > 0; c++ {
+		cb, cr := int32(blue[c])-128, int32(red[c])-128
 		r := k.redCr*cr + k.round
 		g := -k.greenCb*cb - k.greenCr*cr + k.round
 		b := k.blueCb*cb + k.round
-		for i := x; i < min(x+step, len(luma)); i++ {
-			y := k.luma * (int32(luma[i]) - k.black)
-			d := dst[3*i : 3*i+3 : 3*i+3]
-			d[0], d[1], d[2] = clamp(y+r), clamp(y+g), clamp(y+b)
+		n := min(step, len(luma))
+		for _, v := range luma[:n] {
+			y := k.luma * (int32(v) - k.black)
+			dst[0], dst[1], dst[2] = clamp(y+r), clamp(y+g), clamp(y+b)
+			dst = dst[3:]
 		}
+		luma = luma[n:]
 	}
 }
 
 // clamp returns v/65536 cut to a byte.
-func clamp(v int32) byte { return byte(max(0, min(255, v>>16))) }
+func clamp(v int32) byte {
+	if uint32(v)>>24 == 0 {
+		return byte(v >> 16)
+	}
+	return byte(^v >> 31) // 0 below, 255 above
+}

@@ -8,7 +8,6 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
-	"io"
 
 	xdraw "golang.org/x/image/draw"
 
@@ -118,7 +117,7 @@ func encode(mode Mode, img image.Image) []byte {
 
 // must holds what cannot happen: an encoder that fails on a picture of ours, writing to memory.
 func must(err error) {
-	if err != nil && err != io.EOF {
+	if err != nil {
 		panic(err)
 	}
 }
