@@ -112,6 +112,7 @@ var attacks = []struct {
 	{name: "time changed", do: sqlText("UPDATE audit_line SET at = at + 1 WHERE seq = 16"), forge: true, seq: 16, what: "line 16 is not"},
 	{name: "id changed", do: sqlText("UPDATE audit_line SET id = id + 4096 WHERE seq = 17"), forge: true, seq: 17, what: "line 17 is not"},
 	{name: "boundary between fields moved", do: sqlText("UPDATE audit_line SET actor = actor || action, action = '' WHERE seq = 5"), forge: true, seq: 5, what: "line 5 is not"},
+	{name: "changed by who has the MAC key", do: changeWithMAC, forge: true, seq: 11, what: "lines 11 to 11 do not give the root that was signed", only: true},
 	{name: "MAC removed", do: sqlText("UPDATE audit_line SET mac = NULL WHERE seq = 4"), forge: true, seq: 4, what: "line 4 is not"},
 	{name: "last dropped", do: sqlText("DELETE FROM audit_line WHERE seq = 29"), seq: 29, what: "line 29 is missing", only: true},
 	{name: "last dropped, forged", do: sqlText("DELETE FROM audit_line WHERE seq = 29"), forge: true, seq: 29, what: "line 29 is missing"},
@@ -125,9 +126,9 @@ var attacks = []struct {
 	{name: "swapped", do: swap("seq"), forge: true, seq: 8, what: "line 8 is not as it was written: it was line 21"},
 	{name: "swapped with MACs", do: swap("seq, mac"), forge: true, seq: 21, what: "line 21 is not as it was written: it was line 8"},
 	{name: "doubled", do: double(9), seq: 9, what: "more than one line 9"},
-	{name: "one put at the end", do: sqlText("INSERT INTO audit_line (id, at, actor, action, subject, detail, seq, mac) SELECT id + 1, at, actor, action, subject, detail, 30, mac FROM audit_line WHERE seq = 29"), forge: true, seq: 30, what: "no checkpoint covers"},
-	{name: "one put far away", do: sqlText("INSERT INTO audit_line (id, at, actor, action, subject, detail, seq, mac) SELECT id + 1, at, actor, action, subject, detail, 9000000000000000000, mac FROM audit_line WHERE seq = 29"), seq: 9000000000000000000, what: "no checkpoint covers", only: true},
-	{name: "one put before", do: sqlText("INSERT INTO audit_line (id, at, actor, action, subject, detail, seq, mac) SELECT id + 1, at, actor, action, subject, detail, -3, mac FROM audit_line WHERE seq = 29"), seq: -3, what: "no checkpoint covers", only: true},
+	{name: "one put at the end", do: sqlText("INSERT INTO audit_line (id, at, actor, action, subject, detail, seq, mac) SELECT id + 2048, at, actor, action, subject, detail, 30, mac FROM audit_line WHERE seq = 29"), forge: true, seq: 30, what: "no checkpoint covers"},
+	{name: "one put far away", do: sqlText("INSERT INTO audit_line (id, at, actor, action, subject, detail, seq, mac) SELECT id + 2048, at, actor, action, subject, detail, 9000000000000000000, mac FROM audit_line WHERE seq = 29"), seq: 9000000000000000000, what: "no checkpoint covers", only: true},
+	{name: "one put before", do: sqlText("INSERT INTO audit_line (id, at, actor, action, subject, detail, seq, mac) SELECT id + 2048, at, actor, action, subject, detail, -3, mac FROM audit_line WHERE seq = 29"), seq: -3, what: "no checkpoint covers", only: true},
 	{name: "tree changed", do: sqlText("UPDATE audit_hash SET hash = (SELECT hash FROM audit_hash WHERE id = 0) WHERE id = 3"), seq: 2, what: "stored hashes of line 2", only: true},
 	{name: "checkpoint changed", do: sqlText("UPDATE audit_checkpoint SET note = (SELECT note FROM audit_checkpoint WHERE size = 3) WHERE size = 7"), seq: 6, what: "checkpoint after line 6 does not verify", only: true},
 	{name: "checkpoint of another key", do: otherKey, seq: 9, what: "checkpoint after line 9 does not verify", only: true},
@@ -149,6 +150,20 @@ func sqlText(statements ...string) func(*testing.T, store.Writer, *markBox) {
 			}
 		}
 	}
+}
+
+// changeWithMAC is what the MAC alone would not find; the signatures still do, to the checkpoint.
+func changeWithMAC(t *testing.T, w store.Writer, m *markBox) {
+	exec(t, w, "UPDATE audit_line SET actor = 'user:other' WHERE seq = 11")
+	var r record
+	err := w.DB().View(t.Context(), func(tx *store.Tx) error {
+		return tx.Rows("SELECT "+columns+" FROM audit_line WHERE seq = 11", nil, func(row *sql.Rows) error { return r.scan(row) })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := (&sealer{Keys: m.keys()}).mac(11, r.leaf(11))
+	exec(t, w, "UPDATE audit_line SET mac = $1 WHERE seq = 11", mac)
 }
 
 func closeGap(at int) func(*testing.T, store.Writer, *markBox) {
@@ -175,7 +190,7 @@ func swap(what string) func(*testing.T, store.Writer, *markBox) {
 func double(seq int) func(*testing.T, store.Writer, *markBox) {
 	return func(t *testing.T, w store.Writer, m *markBox) {
 		exec(t, w, "DROP INDEX audit_line_seq")
-		exec(t, w, "INSERT INTO audit_line (id, at, actor, action, subject, detail, seq, mac) SELECT id + 1, at, actor, action, 'case_other', detail, seq, mac FROM audit_line WHERE seq = $1", seq)
+		exec(t, w, "INSERT INTO audit_line (id, at, actor, action, subject, detail, seq, mac) SELECT id + 2048, at, actor, action, 'case_other', detail, seq, mac FROM audit_line WHERE seq = $1", seq)
 	}
 }
 
@@ -312,8 +327,30 @@ func TestDatabasePutBack(t *testing.T) {
 				t.Errorf("a line was answered over a database that was put back: %v", err)
 			}
 
+			// Who put it back on purpose says so, in the log itself.
+			if err := l.Accept(t.Context(), "cli:0"); err != nil {
+				t.Fatal(err)
+			}
+			restored := number(t, w, `SELECT COUNT(*) FROM audit_line WHERE action = 'audit.restored' AND actor = 'cli:0'
+				AND detail LIKE '{"first_lost":"12","last_lost":"19","root_lost":"%'`)
+			if restored != 1 {
+				t.Error("no line says what was lost")
+			}
+			stop = run(t, l)
+			if err := l.Wait(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+			fill(t, w, l, 30, 1)
+			stop()
+			sound(t, w, m, 15)
+			if err := l.Accept(t.Context(), "cli:0"); houvast.CodeOf(err) != "audit-nothing-lost" {
+				t.Errorf("accepted a log that lost nothing: %v", err)
+			}
+
 			// The control: with the mark of yesterday, nobody could tell.
-			exec(t, w, "DELETE FROM audit_line WHERE id = $1", id)
+			exec(t, w, "DELETE FROM audit_line WHERE seq IS NULL OR seq >= 12")
+			exec(t, w, "DELETE FROM audit_hash WHERE id >= $1", tlog.StoredHashCount(12))
+			exec(t, w, "DELETE FROM audit_checkpoint WHERE size > 12")
 			m.kept = old
 			sound(t, w, m, 12)
 		})
@@ -326,7 +363,7 @@ func TestSequencerRefusesTamperedEnd(t *testing.T) {
 		name, text, code string
 	}{
 		{"last dropped", "DELETE FROM audit_line WHERE seq = 9", "audit-tampered"},
-		{"number taken", "INSERT INTO audit_line (id, at, actor, action, subject, detail, seq) SELECT id + 1, at, actor, action, subject, detail, 10 FROM audit_line WHERE seq = 9", "audit-tampered"},
+		{"number taken", "INSERT INTO audit_line (id, at, actor, action, subject, detail, seq) SELECT id + 2048, at, actor, action, subject, detail, 10 FROM audit_line WHERE seq = 9", "audit-tampered"},
 		{"tree dropped", "DELETE FROM audit_hash", "audit-tampered"},
 		{"tree changed", "UPDATE audit_hash SET hash = (SELECT hash FROM audit_hash WHERE id = 0) WHERE id = 14", "audit-tampered"},
 		{"checkpoint changed", "UPDATE audit_checkpoint SET note = 'x' WHERE size = 10", "audit-tampered"},

@@ -56,6 +56,8 @@ const (
 	maxFacts  = 32
 )
 
+const actionLetters = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+
 // A Line is one thing that somebody did.
 type Line struct {
 	Actor   houvast.Actor     // who; at most 200 bytes
@@ -93,7 +95,7 @@ func (l Line) check() (string, error) {
 	switch {
 	case l.Actor == "" || !plain(string(l.Actor), maxName):
 		return bad("actor")
-	case !isAction(l.Action):
+	case l.Action == "" || len(l.Action) > maxAction || strings.Trim(l.Action, actionLetters) != "":
 		return bad("action")
 	case !plain(l.Subject, maxName):
 		return bad("subject")
@@ -105,7 +107,7 @@ func (l Line) check() (string, error) {
 			return bad("detail: a fact is too long or no text")
 		}
 	}
-	if l.Detail == nil {
+	if len(l.Detail) == 0 {
 		return "{}", nil
 	}
 	var b bytes.Buffer
@@ -123,18 +125,6 @@ func (l Line) check() (string, error) {
 // plain reports whether s is text that both engines store unchanged.
 func plain(s string, most int) bool {
 	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
-}
-
-func isAction(s string) bool {
-	if s == "" || len(s) > maxAction {
-		return false
-	}
-	for _, r := range s {
-		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-' {
-			return false
-		}
-	}
-	return true
 }
 
 // An Event is a line as outsiders may see it: that something happened, not who did it nor why.
@@ -156,12 +146,10 @@ func Events(tx *store.Tx, after int64, limit int) (events []Event, err error) {
 		store.Args(after, limit), func(row *sql.Rows) error {
 			var e Event
 			var at int64
-			if err := row.Scan(&e.Seq, &at, &e.Action, &e.Subject); err != nil {
-				return err
-			}
+			err := row.Scan(&e.Seq, &at, &e.Action, &e.Subject)
 			e.At = houvast.FromMicros(at)
 			events = append(events, e)
-			return nil
+			return err
 		})
 	return events, houvast.Wrap("audit.Events", err)
 }

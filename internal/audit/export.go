@@ -49,9 +49,7 @@ func Export(ctx context.Context, db *store.DB, w io.Writer, after int64) error {
 		if err != nil {
 			return err
 		}
-		return enc.Encode(struct {
-			Checkpoint string `json:"checkpoint"`
-		}{text})
+		return enc.Encode(map[string]string{"checkpoint": text})
 	})
 	return houvast.Wrap(op, err)
 }

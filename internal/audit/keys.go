@@ -89,11 +89,8 @@ func (s *sealer) open(text string) (checkpoint, error) {
 		return checkpoint{}, errCheckpoint
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || size < 1 || lines[1] != strconv.FormatInt(size, 10) {
-		return checkpoint{}, errCheckpoint
-	}
-	root, err := tlog.ParseHash(lines[2])
-	if err != nil {
+	root, bad := tlog.ParseHash(lines[2])
+	if err != nil || bad != nil || size < 1 {
 		return checkpoint{}, errCheckpoint
 	}
 	return checkpoint{size, root, text}, nil

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"database/sql"
+	"strconv"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/store"
@@ -50,7 +51,7 @@ func (l *Log) load(ctx context.Context) (*head, error) {
 
 func corrupt(code, format string, args ...any) error {
 	return houvast.Errorf("audit.load", houvast.Corrupt, code, format, args...).
-		WithHint("run houvast audit verify, keep a copy of the database, and restore the newest backup if it was put back by mistake")
+		WithHint("run houvast audit verify, and keep a copy of the database before anything else is done")
 }
 
 // read sets h to the newest checkpoint and the edge of its tree.
@@ -114,4 +115,35 @@ func (h *head) compare(tx *store.Tx, mark checkpoint) error {
 		}
 	}
 	return nil
+}
+
+// Accept lets the log go on after the database was put back on purpose. It appends a line
+// audit.restored that says by whom and which numbers were lost, since they will be given again, and
+// keeps the newest checkpoint of the database as the mark. Anything else that is wrong stays Corrupt;
+// when nothing was lost the error is of kind Conflict. Run must be started again.
+func (l *Log) Accept(ctx context.Context, by houvast.Actor) error {
+	const op = "audit.Accept"
+	mark, err := l.seal.mark(ctx)
+	if err != nil {
+		return err
+	}
+	var h head
+	err = l.w.Update(ctx, func(tx *store.Tx) error {
+		h = head{}
+		if err := h.read(tx, l.seal); err != nil {
+			return err
+		}
+		if mark.size <= h.size {
+			return houvast.Errorf(op, houvast.Conflict, "audit-nothing-lost", "the audit log has all lines that were signed")
+		}
+		_, err := Append(tx, Line{Actor: by, Action: "audit.restored", Detail: map[string]string{
+			"first_lost": strconv.FormatInt(h.size, 10), "last_lost": strconv.FormatInt(mark.size-1, 10), "root_lost": mark.root.String(),
+		}})
+		return err
+	})
+	if err != nil {
+		return houvast.Wrap(op, err)
+	}
+	l.refuse(nil)
+	return l.setMark(ctx, h.checkpoint)
 }

@@ -20,8 +20,9 @@ const (
 	lease    = "audit"
 	leaseTTL = 3 * time.Second // of a dead sequencer, before another takes over
 
-	batchMost = 1000                   // lines in one transaction, so that it stays below 50 ms
-	pace      = 10 * time.Millisecond  // from batch to batch, so that lines share a checkpoint
+	batchMost = 500                    // lines in one transaction, so that it stays below 50 ms
+	crowd     = 16                     // lines in a batch, from which on
+	pace      = 10 * time.Millisecond  // passes from batch to batch, so that lines share a checkpoint
 	idleLeast = 20 * time.Millisecond  // to the next look after lines were found,
 	idleMost  = 250 * time.Millisecond // doubling up to this: another process's lines are not announced here
 	retryMost = time.Second            // to the next try after an error
@@ -67,9 +68,7 @@ func New(w store.Writer, keys Keys, log *slog.Logger) (*Log, error) {
 // refused. Every other error is tried again for ever.
 func (l *Log) Run(ctx context.Context) error {
 	defer l.rest(context.WithoutCancel(ctx))
-	l.mu.Lock()
-	l.failed = nil
-	l.mu.Unlock()
+	l.refuse(nil)
 	l.head = nil
 	idle, retry, fresh := idleLeast, idleLeast, true
 	for ctx.Err() == nil {
@@ -81,7 +80,7 @@ func (l *Log) Run(ctx context.Context) error {
 			return nil
 		case houvast.KindOf(err) == houvast.Corrupt:
 			l.log.Error("the audit log is not what was signed", "error", err)
-			l.giveUp(err)
+			l.refuse(err)
 			return err
 		case errors.Is(err, errStandby):
 			l.wait(ctx, nil, idleMost)
@@ -99,7 +98,9 @@ func (l *Log) Run(ctx context.Context) error {
 		retry, fresh = idleLeast, false
 		if n > 0 {
 			idle = idleLeast
-			l.wait(ctx, nil, pace-time.Since(began))
+			if n >= crowd {
+				l.wait(ctx, nil, pace-time.Since(began))
+			}
 			continue
 		}
 		l.wait(ctx, changed, idle)
@@ -182,11 +183,9 @@ func (l *Log) fresh(ctx context.Context) (lines []record, err error) {
 	err = l.w.DB().View(ctx, func(tx *store.Tx) error {
 		return tx.Rows("SELECT "+columns+" FROM audit_line WHERE seq IS NULL ORDER BY id LIMIT $1", store.Args(batchMost), func(row *sql.Rows) error {
 			var r record
-			if err := r.scan(row); err != nil {
-				return err
-			}
+			err := r.scan(row)
 			lines = append(lines, r)
-			return nil
+			return err
 		})
 	})
 	return lines, err
@@ -252,7 +251,7 @@ func (b *batch) write(tx *store.Tx) error {
 		for i := from; i < to; i++ {
 			args = append(args, first+int64(i), b.hashes[i][:])
 		}
-		_, err := tx.Exec("INSERT INTO audit_hash (id, hash) VALUES "+places(to-from, 2, 1), args...)
+		_, err := tx.Exec("INSERT INTO audit_hash (id, hash) VALUES "+places(to-from, 2), args...)
 		return err
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/houvast/houvast/internal/store"
@@ -59,15 +60,9 @@ type edge struct {
 	hashes map[int64]tlog.Hash // by tlog.StoredHashIndex
 }
 
-func newEdge() *edge { return &edge{hashes: map[int64]tlog.Hash{}} }
+func newEdge(size int64) *edge { return &edge{size, map[int64]tlog.Hash{}} }
 
-func (e *edge) clone() *edge {
-	c := &edge{size: e.size, hashes: make(map[int64]tlog.Hash, len(e.hashes))}
-	for k, v := range e.hashes {
-		c.hashes[k] = v
-	}
-	return c
-}
+func (e *edge) clone() *edge { return &edge{e.size, maps.Clone(e.hashes)} }
 
 // ReadHashes is tlog.HashReader over the edge.
 func (e *edge) ReadHashes(ids []int64) ([]tlog.Hash, error) {
@@ -115,13 +110,13 @@ func (e *edge) root() (tlog.Hash, error) {
 // readEdge loads the edge of the first size lines and its root. A missing hash is an error of kind
 // Corrupt.
 func readEdge(tx *store.Tx, size int64) (*edge, tlog.Hash, error) {
-	e := &edge{size: size, hashes: map[int64]tlog.Hash{}}
+	e := newEdge(size)
 	root, err := tlog.TreeHash(size, tlog.HashReaderFunc(func(ids []int64) ([]tlog.Hash, error) {
 		args := make([]any, len(ids))
 		for i, id := range ids {
 			args[i] = id
 		}
-		err := tx.Rows("SELECT id, hash FROM audit_hash WHERE id IN ("+places(len(ids), 1, 1)+")", args, func(row *sql.Rows) error {
+		err := tx.Rows("SELECT id, hash FROM audit_hash WHERE id IN "+places(1, len(ids)), args, func(row *sql.Rows) error {
 			var id int64
 			var h []byte
 			if err := row.Scan(&id, &h); err != nil {
@@ -145,26 +140,19 @@ func readEdge(tx *store.Tx, size int64) (*edge, tlog.Hash, error) {
 	return e, root, err
 }
 
-// places returns rows placeholders groups of width each: "$1, $2" for a width of 1, "($1, $2), ($3, $4)"
-// for more. first is the number of the first placeholder.
-func places(rows, width, first int) string {
+// places returns the placeholders of rows rows of width values, from $1 on: "($1, $2), ($3, $4)".
+func places(rows, width int) string {
 	var b strings.Builder
-	for i := range rows {
-		if i > 0 {
+	for i := range rows * width {
+		switch {
+		case i == 0:
+			b.WriteString("(")
+		case i%width == 0:
+			b.WriteString("), (")
+		default:
 			b.WriteString(", ")
 		}
-		if width > 1 {
-			b.WriteByte('(')
-		}
-		for j := range width {
-			if j > 0 {
-				b.WriteString(", ")
-			}
-			fmt.Fprintf(&b, "$%d", first+i*width+j)
-		}
-		if width > 1 {
-			b.WriteByte(')')
-		}
+		fmt.Fprintf(&b, "$%d", i+1)
 	}
-	return b.String()
+	return b.String() + ")"
 }

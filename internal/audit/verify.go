@@ -53,7 +53,7 @@ func Verify(ctx context.Context, db *store.DB, keys Keys) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	v := &verifier{seal: s, edge: newEdge(), sound: true}
+	v := &verifier{seal: s, edge: newEdge(0), sound: true}
 	// The mark is read on both sides of the snapshot: the snapshot must not be older than the mark
 	// before it, and the mark after it not older than the snapshot.
 	before, err := v.mark(ctx)
@@ -201,11 +201,11 @@ func (v *verifier) endGap(seq int64) {
 		return
 	}
 	v.inGap = false
-	if v.gap == seq-1 {
-		v.find(v.gap, "line %d is missing", v.gap)
-	} else {
+	if v.gap < seq-1 {
 		v.find(v.gap, "lines %d to %d are missing", v.gap, seq-1)
+		return
 	}
+	v.find(v.gap, "line %d is missing", v.gap)
 }
 
 func (v *verifier) line(r *record, seq int64, mac string, stored map[int64]tlog.Hash, mark checkpoint) error {

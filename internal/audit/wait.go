@@ -27,7 +27,7 @@ func (l *Log) Wait(ctx context.Context, ids ...int64) error {
 	stuck := time.NewTimer(patience)
 	defer stuck.Stop()
 	for first := true; ; first = false {
-		rest, progress, failed := l.unsigned(ids)
+		rest, progress, signs, failed := l.unsigned(ids)
 		if ids = rest; len(ids) == 0 {
 			return nil
 		}
@@ -35,7 +35,7 @@ func (l *Log) Wait(ctx context.Context, ids ...int64) error {
 			return unwritable(op, failed)
 		}
 		timer := time.NewTimer(look)
-		if first {
+		if first && !signs { // what this process signs, it need not look for
 			timer.Reset(0)
 		}
 		select {
@@ -69,9 +69,9 @@ func unwritable(op string, err error) error {
 		WithHint("nothing may be shown or decided until it can; see the log of the process that signs, and houvast audit verify")
 }
 
-// unsigned returns those of ids that this process has not seen signed lately, what is closed when it
-// signs more, and why it never will.
-func (l *Log) unsigned(ids []int64) (rest []int64, progress <-chan struct{}, failed error) {
+// unsigned returns those of ids that this process has not signed lately, what is closed when it signs
+// more, whether it ever did, and why it never will again.
+func (l *Log) unsigned(ids []int64) (rest []int64, progress <-chan struct{}, signs bool, failed error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
@@ -81,7 +81,7 @@ func (l *Log) unsigned(ids []int64) (rest []int64, progress <-chan struct{}, fai
 			rest = append(rest, id)
 		}
 	}
-	return rest, l.progress, l.failed
+	return rest, l.progress, l.signed > 0, l.failed
 }
 
 // publish tells who waits that these lines, and all below size, are signed and marked.
@@ -102,8 +102,8 @@ func (l *Log) publish(lines []record, size int64) {
 	l.progress = make(chan struct{})
 }
 
-// giveUp lets whoever waits know at once.
-func (l *Log) giveUp(err error) {
+// refuse lets whoever waits know at once that nothing is signed any more; nil takes that back.
+func (l *Log) refuse(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failed = err
