@@ -19,39 +19,40 @@ type ID[N noun] int64
 
 type noun interface{ prefix() string }
 
+// The nouns themselves, for ParseID.
 type (
-	caseNoun     struct{}
-	bankNoun     struct{}
-	entryNoun    struct{}
-	reportNoun   struct{}
-	actionNoun   struct{}
-	evidenceNoun struct{}
-	userNoun     struct{}
-	keyNoun      struct{}
-	subjectNoun  struct{}
+	CaseNoun     struct{}
+	BankNoun     struct{}
+	EntryNoun    struct{}
+	ReportNoun   struct{}
+	ActionNoun   struct{}
+	EvidenceNoun struct{}
+	UserNoun     struct{}
+	KeyNoun      struct{}
+	SubjectNoun  struct{}
 )
 
-func (caseNoun) prefix() string     { return "case" }
-func (bankNoun) prefix() string     { return "bank" }
-func (entryNoun) prefix() string    { return "entry" }
-func (reportNoun) prefix() string   { return "report" }
-func (actionNoun) prefix() string   { return "action" }
-func (evidenceNoun) prefix() string { return "evidence" }
-func (userNoun) prefix() string     { return "user" }
-func (keyNoun) prefix() string      { return "key" }
-func (subjectNoun) prefix() string  { return "subject" }
+func (CaseNoun) prefix() string     { return "case" }
+func (BankNoun) prefix() string     { return "bank" }
+func (EntryNoun) prefix() string    { return "entry" }
+func (ReportNoun) prefix() string   { return "report" }
+func (ActionNoun) prefix() string   { return "action" }
+func (EvidenceNoun) prefix() string { return "evidence" }
+func (UserNoun) prefix() string     { return "user" }
+func (KeyNoun) prefix() string      { return "key" }
+func (SubjectNoun) prefix() string  { return "subject" }
 
 // The identified nouns.
 type (
-	CaseID     = ID[caseNoun]
-	BankID     = ID[bankNoun]
-	EntryID    = ID[entryNoun]
-	ReportID   = ID[reportNoun]
-	ActionID   = ID[actionNoun]
-	EvidenceID = ID[evidenceNoun]
-	UserID     = ID[userNoun]
-	KeyID      = ID[keyNoun]
-	SubjectID  = ID[subjectNoun]
+	CaseID     = ID[CaseNoun]
+	BankID     = ID[BankNoun]
+	EntryID    = ID[EntryNoun]
+	ReportID   = ID[ReportNoun]
+	ActionID   = ID[ActionNoun]
+	EvidenceID = ID[EvidenceNoun]
+	UserID     = ID[UserNoun]
+	KeyID      = ID[KeyNoun]
+	SubjectID  = ID[SubjectNoun]
 )
 
 // String returns the prefix and 13 Crockford characters, "" for the zero id.

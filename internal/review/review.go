@@ -4,6 +4,8 @@
 //	  ↑ └──decide──→ second ──agree──→ decided
 //	  └───send back────┘
 //
+// A case whose bytes reach the end of their hold before anybody decided is ended.
+//
 // A case is pulled, never picked: the one with the oldest danger comes first, and a claim keeps it
 // for one person until it is decided, given back or runs out. A reviewer who reloads gets their own
 // claim again.
@@ -33,6 +35,7 @@ const (
 	Open    State = "open"
 	Second  State = "second" // decided, and waiting for a second person
 	Decided State = "decided"
+	Ended   State = "ended" // its bytes went before anybody decided
 )
 
 // ClaimTime is how long a claim lasts without being extended.

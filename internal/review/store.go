@@ -183,12 +183,14 @@ func SetWithheld(tx *store.Tx, id houvast.CaseID, until time.Time) error {
 
 // WithheldTooLong returns cases whose withhold has run out while nobody decided.
 func WithheldTooLong(tx *store.Tx, now time.Time, limit int) ([]Case, error) {
-	return list(tx, "withheld <> 0 AND withheld <= $1 AND state <> 'decided' ORDER BY withheld LIMIT $2", houvast.Micros(now), limit)
+	return list(tx, "withheld <> 0 AND withheld <= $1 AND state IN ('open', 'second') ORDER BY withheld LIMIT $2", houvast.Micros(now), limit)
 }
 
-// Forget drops the sealed facts of a case whose key is destroyed.
+// Forget drops the sealed facts of a case whose key is destroyed. A case that nobody had decided
+// leaves the queue: there is nothing left to decide.
 func Forget(tx *store.Tx, id houvast.CaseID) error {
-	_, err := tx.Exec("UPDATE review_case SET facts = NULL, words = NULL, observed = '[]', key = '' WHERE id = $1", id)
+	_, err := tx.Exec(`UPDATE review_case SET facts = NULL, words = NULL, observed = '[]', key = '', claimed_by = '', claim_ends = 0,
+		state = CASE WHEN state = 'decided' THEN state ELSE 'ended' END WHERE id = $1`, id)
 	return err
 }
 

@@ -1,0 +1,166 @@
+// Package pipeline is the one place that knows the order of the rooms, and the only one that begins
+// writing transactions. Each file is a corridor where two rooms meet:
+//
+//	receive.go   bytes sealed into quarantine, item, doorbell
+//	match.go     hashed in the child, looked up; a match opens a case and takes its bytes into evidence
+//	decide.go    a person's decision becomes what follows from it
+//	file.go      a report is filed, state before every call
+//	preserve.go  what is filed is preserved; what is due is destroyed, key first
+//	sweep.go     what a crash left lying is found and finished
+//
+// No rule lives here: rooms think, the pipeline carries. A change, its audit line and its doorbell
+// are one transaction. What must be durable before a row may name it (a sealed blob, a key) is put
+// first; what a crash leaves over is then a blob or a key without a row, which the sweep finds.
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/cybertip/submit"
+	"github.com/houvast/houvast/internal/action"
+	"github.com/houvast/houvast/internal/audit"
+	"github.com/houvast/houvast/internal/bank"
+	"github.com/houvast/houvast/internal/blob"
+	"github.com/houvast/houvast/internal/evidence"
+	"github.com/houvast/houvast/internal/report"
+	"github.com/houvast/houvast/internal/review"
+	"github.com/houvast/houvast/internal/sandbox"
+	"github.com/houvast/houvast/internal/seal"
+	"github.com/houvast/houvast/internal/store"
+	"github.com/houvast/houvast/internal/subject"
+	"github.com/houvast/houvast/internal/task"
+)
+
+// Settings are the operator's choices that the walk depends on.
+type Settings struct {
+	MaxBytes      int64         // of one upload
+	CouldNotLook  time.Duration // how long the bytes of what could not be looked at are kept
+	Undo          time.Duration // before evidence of a released item is destroyed
+	Withhold      bool          // withhold at once what is the same file as an entry of a verified list
+	WithholdFor   time.Duration
+	SelfApproval  bool // the team is a single person and has said so
+	Drawn         review.DrawnPolicy
+	Reporter      report.Reporter
+	Recipients    []Recipient // the first one receives new reports
+	BankThreshold int         // bits; default of new banks
+}
+
+// A Recipient is a body that receives reports, with the client that speaks to one of its
+// environments.
+type Recipient struct {
+	Name        string
+	Environment houvast.Environment
+	Client      *submit.Client
+}
+
+// An Installation is what was chosen once: nothing is received before.
+type Installation struct {
+	Profile      houvast.InstallationProfile
+	Jurisdiction string
+	Policy       evidence.Policy
+}
+
+// Pipeline carries the walk. All fields but Webhook are needed.
+type Pipeline struct {
+	W        store.Writer
+	Keys     *seal.Keyring
+	Blobs    blob.Store
+	Audit    *audit.Log
+	Children *sandbox.Pool
+	Index    *bank.Index
+	Pepper   subject.Pepper
+	Settings Settings
+	Install  func() (Installation, bool) // false until chosen
+	Webhook  action.Sender               // for withhold, release and remove; nil leaves them waiting, visibly
+	Log      *slog.Logger
+}
+
+// The kinds of tasks.
+const (
+	taskMatch    = "match"    // subject: item
+	taskDrop     = "drop"     // subject: item whose kept bytes go
+	taskErase    = "erase"    // subject: blob that nothing names any more
+	taskWithheld = "withheld" // subject: case whose withhold runs out
+	taskExpire   = "expire"   // subject: evidence that is due
+)
+
+// Lanes says how each kind of task is done, for a task.Runner.
+func (p *Pipeline) Lanes(workers int) []task.Lane {
+	out := action.Runner{W: p.W, Senders: map[action.Kind]action.Sender{action.Report: p.fileReport}}
+	if p.Webhook != nil {
+		out.Senders[action.Withhold], out.Senders[action.Release], out.Senders[action.Remove] = p.Webhook, p.Webhook, p.Webhook
+	}
+	return []task.Lane{
+		{Kind: taskMatch, Workers: workers, Do: p.match},
+		{Kind: action.TaskKind, Workers: 8, Do: out.Do},
+		{Kind: taskErase, Workers: 2, Do: p.erase},
+		{Kind: taskDrop, Workers: 1, Do: p.drop},
+		{Kind: taskWithheld, Workers: 1, Do: p.withholdEnds},
+		{Kind: taskExpire, Workers: 2, Do: p.expire},
+	}
+}
+
+// An Ask is who asks for what. Key and Body make it idempotent: the same request under the same key
+// is answered as before, whatever happened in between.
+type Ask struct {
+	By   houvast.Actor
+	Op   string
+	Key  string // Idempotency-Key; "" = none
+	Body string // hex SHA-256 of the request
+}
+
+// Done is what a transaction says about itself for the audit log.
+type Done struct {
+	Subject string
+	Detail  map[string]string
+}
+
+// Do is a person's or a program's write in one transaction, with its audit line. It returns when the
+// line is under a signed checkpoint: what is answered has happened and can be proved. The answer of
+// fn must hold nothing that may not be stored in clear.
+func Do[T any](ctx context.Context, p *Pipeline, ask Ask, fn func(tx *store.Tx) (T, Done, error)) (answer T, err error) {
+	op := "pipeline." + ask.Op
+	req := store.Request{Actor: ask.By, Op: ask.Op, Key: ask.Key, Body: ask.Body}
+	var lines []int64
+	err = p.W.Update(ctx, func(tx *store.Tx) error {
+		lines = lines[:0]
+		before, found, err := tx.Asked(req)
+		if err != nil {
+			return err
+		}
+		if found {
+			return json.Unmarshal(before, &answer)
+		}
+		var done Done
+		if answer, done, err = fn(tx); err != nil {
+			return err
+		}
+		id, err := audit.Append(tx, audit.Line{Actor: ask.By, Action: ask.Op, Subject: done.Subject, Detail: done.Detail})
+		if err != nil {
+			return err
+		}
+		lines = append(lines, id)
+		if req.Key == "" {
+			return nil
+		}
+		text, err := json.Marshal(answer)
+		if err != nil {
+			return err
+		}
+		return tx.Answer(req, text)
+	})
+	if err == nil && len(lines) > 0 {
+		err = p.Audit.Wait(ctx, lines...)
+	}
+	return answer, houvast.Wrap(op, err)
+}
+
+// note writes the audit line of something that happened by itself.
+func note(tx *store.Tx, room, what, subject string, detail map[string]string) error {
+	_, err := audit.Append(tx, audit.Line{Actor: houvast.SystemActor(room), Action: what, Subject: subject, Detail: detail})
+	return err
+}

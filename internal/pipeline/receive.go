@@ -1,0 +1,252 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash"
+	"io"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/fault"
+	"github.com/houvast/houvast/internal/item"
+	"github.com/houvast/houvast/internal/store"
+	"github.com/houvast/houvast/internal/task"
+)
+
+// Incoming is one upload as a platform hands it in. Upload may be filled while Body is read; it is
+// asked for when Body has ended.
+type Incoming struct {
+	Source string // the service, from its key
+	Key    string // Idempotency-Key; "" = none
+	Upload func() (houvast.Upload, error)
+	Body   io.Reader
+}
+
+// A Receipt is what the platform is told. Bell is given to the task runner once the answer has been
+// written, so that nothing about the answer can depend on what the matching finds.
+type Receipt struct {
+	ID   houvast.ItemID
+	Bell *task.Bell // nil when the item was received before
+}
+
+// Receive takes an item. When it returns, the bytes are sealed and durable on disk, and the row that
+// names them is committed.
+func (p *Pipeline) Receive(ctx context.Context, in Incoming) (Receipt, error) {
+	const op = "pipeline.Receive"
+	if !fault.IdempotencyKeys {
+		in.Key = ""
+	}
+	if in.Key != "" {
+		if old, found, err := p.itemByKey(ctx, in.Source, in.Key); err != nil || found {
+			return p.again(ctx, old, in, err)
+		}
+	}
+	it := item.Item{ID: houvast.NewItemID(), Source: in.Source, IdemKey: in.Key, Received: p.W.DB().Clock().Now(), Blob: houvast.RandomText("q", 26)}
+	key, err := p.Keys.HourKey(ctx, it.Received)
+	if err != nil {
+		return Receipt{}, houvast.Wrap(op, err)
+	}
+	it.Key = string(key)
+	sum := newDigester()
+	err = p.Blobs.Put(ctx, it.Blob, func(w io.Writer) error {
+		sealed, err := p.Keys.Seal(ctx, w, key)
+		if err != nil {
+			return err
+		}
+		if it.Bytes, err = p.copyBounded(io.MultiWriter(sealed, sum), in.Body); err != nil {
+			return err
+		}
+		return sealed.Close()
+	})
+	if err != nil {
+		return Receipt{}, houvast.Wrap(op, err)
+	}
+	fault.Point("receive.blob")
+	up, err := in.Upload()
+	if err == nil {
+		err = checkUpload(up)
+	}
+	if err != nil {
+		return Receipt{}, p.unreceive(ctx, it.Blob, err)
+	}
+	text, err := json.Marshal(up)
+	if err != nil {
+		return Receipt{}, p.unreceive(ctx, it.Blob, err)
+	}
+	it.MD5, it.SHA1, it.SHA256 = sum.hex()
+	it.IdemHash = idemHash(it.SHA256, text)
+	if it.Upload, err = p.Keys.SealBytes(ctx, key, text, []byte(it.ID)); err != nil {
+		return Receipt{}, p.unreceive(ctx, it.Blob, err)
+	}
+	return p.commit(ctx, it, text)
+}
+
+// commit makes the row that acknowledges the item, with a doorbell that nobody may answer yet.
+func (p *Pipeline) commit(ctx context.Context, it item.Item, upload []byte) (Receipt, error) {
+	var bell task.Bell
+	err := p.W.Update(ctx, func(tx *store.Tx) (err error) {
+		if err := item.Receive(tx, it); err != nil {
+			return err
+		}
+		bell, err = task.RingHeld(tx, taskMatch, string(it.ID), p.W.DB().LeaseTime())
+		return err
+	})
+	fault.Point("receive.row")
+	if houvast.KindOf(err) == houvast.Conflict && it.IdemKey != "" {
+		// The same key came in twice at once, and the other one was first.
+		if err := p.Blobs.Delete(ctx, it.Blob); err != nil {
+			p.Log.Warn("a blob without a row is left to the sweep", "error", err)
+		}
+		old, _, err := p.itemByKey(ctx, it.Source, it.IdemKey)
+		if err == nil && old.IdemHash != it.IdemHash {
+			err = keyReused()
+		}
+		return Receipt{ID: old.ID}, err
+	}
+	if err != nil {
+		return Receipt{}, p.unreceive(ctx, it.Blob, err)
+	}
+	return Receipt{ID: it.ID, Bell: &bell}, nil
+}
+
+// unreceive removes the blob of an item that was refused. The commit may have been made although its
+// answer was lost; then the blob stays, for the row that may name it.
+func (p *Pipeline) unreceive(ctx context.Context, name string, err error) error {
+	if houvast.KindOf(err) != houvast.InDoubt {
+		if err := p.Blobs.Delete(context.WithoutCancel(ctx), name); err != nil {
+			p.Log.Warn("a blob without a row is left to the sweep", "error", err)
+		}
+	}
+	return houvast.Wrap("pipeline.Receive", err)
+}
+
+func (p *Pipeline) itemByKey(ctx context.Context, source, key string) (it item.Item, found bool, err error) {
+	err = p.W.DB().View(ctx, func(tx *store.Tx) (err error) {
+		it, err = item.ByKey(tx, source, key)
+		return err
+	})
+	if houvast.KindOf(err) == houvast.NotFound {
+		return it, false, nil
+	}
+	return it, err == nil, err
+}
+
+// again answers a repeated upload with the id of the first, if it is the same upload.
+func (p *Pipeline) again(ctx context.Context, old item.Item, in Incoming, err error) (Receipt, error) {
+	const op = "pipeline.Receive"
+	if err != nil {
+		return Receipt{}, houvast.Wrap(op, err)
+	}
+	sum := newDigester()
+	if _, err := p.copyBounded(sum, in.Body); err != nil {
+		return Receipt{}, houvast.Wrap(op, err)
+	}
+	up, err := in.Upload()
+	if err != nil {
+		return Receipt{}, houvast.Wrap(op, err)
+	}
+	text, err := json.Marshal(up)
+	if err != nil {
+		return Receipt{}, houvast.Wrap(op, err)
+	}
+	if _, _, sha := sum.hex(); idemHash(sha, text) != old.IdemHash {
+		return Receipt{}, keyReused()
+	}
+	return Receipt{ID: old.ID}, ctx.Err()
+}
+
+func keyReused() error {
+	return houvast.Errorf("pipeline.Receive", houvast.Conflict, "idempotency-key-reused", "the idempotency key was used for another upload").
+		WithHint("use a new key for each new upload")
+}
+
+// copyBounded copies at most MaxBytes and refuses more, and refuses nothing at all.
+func (p *Pipeline) copyBounded(w io.Writer, r io.Reader) (int64, error) {
+	const op = "pipeline.Receive"
+	limit := p.Settings.MaxBytes
+	n, err := io.Copy(w, io.LimitReader(r, limit+1))
+	var ours *houvast.Error
+	switch {
+	case errors.As(err, &ours):
+		return n, err
+	case err != nil:
+		return n, houvast.Errorf(op, houvast.Invalid, "upload-broken", "the upload broke off").WithHint("send it again under the same idempotency key")
+	case n > limit:
+		return n, houvast.Errorf(op, houvast.TooLarge, "too_large", "the file is larger than %d MiB", limit>>20).
+			WithHint("the bound is [limits] upload_mib")
+	case n == 0:
+		return n, houvast.Errorf(op, houvast.Invalid, "upload-empty", "the file is empty")
+	}
+	return n, nil
+}
+
+// A digester computes the three digests of what is written to it.
+type digester struct {
+	io.Writer
+	md5, sha1, sha256 hash.Hash
+}
+
+func newDigester() digester {
+	d := digester{md5: md5.New(), sha1: sha1.New(), sha256: sha256.New()}
+	d.Writer = io.MultiWriter(d.md5, d.sha1, d.sha256)
+	return d
+}
+
+func (d digester) hex() (md5, sha1, sha256 string) {
+	return hex.EncodeToString(d.md5.Sum(nil)), hex.EncodeToString(d.sha1.Sum(nil)), hex.EncodeToString(d.sha256.Sum(nil))
+}
+
+func idemHash(sha256hex string, upload []byte) string {
+	h := sha256.New()
+	h.Write([]byte(sha256hex))
+	h.Write(bytes.TrimSpace(upload))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// maxText bounds each text that comes with an upload, in bytes.
+const maxText = 2083
+
+// checkUpload refuses facts that a report could not carry. It never repeats them.
+func checkUpload(u houvast.Upload) error {
+	const op = "pipeline.Receive"
+	bad := func(field, what string) error {
+		return houvast.Errorf(op, houvast.Invalid, "bad-field", "the field %s %s", field, what)
+	}
+	for field, text := range map[string]string{"account": u.Account.ID, "screen_name": u.ScreenName, "email": u.Email,
+		"profile_url": u.ProfileURL, "file_name": u.FileName, "url": u.URL, "context": u.Context} {
+		if len(text) > maxText || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return bad(field, "is longer than 2083 bytes, or is no plain text")
+		}
+	}
+	if len(u.Account.ID) > 255 || len(u.ScreenName) > 256 || len(u.Email) > 255 {
+		return bad("account, screen_name or email", "is longer than 255 characters")
+	}
+	if u.IP != "" {
+		if _, err := netip.ParseAddr(u.IP); err != nil {
+			return bad("ip", "is not an IP address")
+		}
+	}
+	if u.Port < 0 || u.Port > 65535 {
+		return bad("port", "is not a number from 1 to 65535")
+	}
+	for field, text := range map[string]string{"url": u.URL, "profile_url": u.ProfileURL} {
+		if v, err := url.Parse(text); text != "" && (err != nil || v.Scheme != "http" && v.Scheme != "https" || v.Host == "" || strings.ContainsAny(text, " \t")) {
+			return bad(field, "is not an address that begins with http:// or https://")
+		}
+	}
+	if u.ContextKind != "" && !slices.Contains(houvast.ContextKinds(), u.ContextKind) {
+		return bad("context_kind", "is not one of public_post, public_room, profile, reported")
+	}
+	return nil
+}
