@@ -35,7 +35,9 @@ func first(found []Evidence, err error) (Evidence, error) {
 }
 
 // Get returns one row.
-func Get(tx *store.Tx, id houvast.EvidenceID) (Evidence, error) { return first(list(tx, "id = $1", id)) }
+func Get(tx *store.Tx, id houvast.EvidenceID) (Evidence, error) {
+	return first(list(tx, "id = $1", id))
+}
 
 // OfCase returns the evidence of a case.
 func OfCase(tx *store.Tx, c houvast.CaseID) (Evidence, error) {

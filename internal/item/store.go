@@ -110,7 +110,9 @@ func TechnicalQueue(tx *store.Tx, after time.Time, limit int) (list []Technical,
 }
 
 // HoldsKey reports whether any item still has bytes under a quarantine key.
-func HoldsKey(tx *store.Tx, key string) (bool, error) { return exists(tx, "key = $1 AND blob <> ''", key) }
+func HoldsKey(tx *store.Tx, key string) (bool, error) {
+	return exists(tx, "key = $1 AND blob <> ''", key)
+}
 
 // HoldsBlob reports whether any item has a blob as its quarantined bytes.
 func HoldsBlob(tx *store.Tx, blob string) (bool, error) { return exists(tx, "blob = $1", blob) }
