@@ -170,7 +170,10 @@ func (f Fault) spoil(w http.ResponseWriter, r *http.Request, v reply) reply {
 	case Truncated:
 		v.body = v.body[:max(bytes.LastIndex(v.body, []byte("</")), 0)]
 	case WrongMD5:
-		v.body = swap(v.body, "hash", func(h []byte) []byte { slices.Reverse(h); h[0] ^= 1; return h })
+		v.body = swap(v.body, "hash", func(h []byte) []byte {
+			h[0] = map[bool]byte{true: '1', false: '0'}[h[0] == '0']
+			return h
+		})
 	case DuplicateFileID:
 		if len(v.files) > 0 && bytes.Contains(v.body, []byte("<files>")) {
 			v.body = bytes.Replace(v.body, []byte("</files>"), []byte("<fileId>"+v.files[0]+"</fileId></files>"), 1)

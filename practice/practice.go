@@ -34,8 +34,12 @@
 //
 // # Practice only
 //
-// The routes below /practice/ (faults, clock, log) have no counterpart in the real service. They
-// answer to loopback addresses with the same credentials and to nobody else.
+// The routes below /practice/ have no counterpart in the real service. They answer to loopback
+// addresses with the same credentials and to nobody else.
+//
+//	POST /practice/faults  {"faults": [Rule ...]}   replaces the ordered faults; [] clears them
+//	POST /practice/clock   {"advance": "25h"}       answers {"now": ...}; lapses what is due
+//	GET  /practice/log                              the log so far, one JSON Event a line
 package practice
 
 import (
