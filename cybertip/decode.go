@@ -132,8 +132,6 @@ func (s *scanner) start(t xml.StartElement) error {
 		return refusal("it goes on after its end")
 	case len(s.stack) == maxDepth:
 		return refusal("it is nested too deeply")
-	case t.Name.Space != "":
-		return refusal("it uses a namespace")
 	case top == nil:
 		if t.Name.Local != e.name {
 			return refusal("its root is not " + e.name)
@@ -176,7 +174,7 @@ func (s *scanner) attributes(attrs []xml.Attr, root bool) error {
 func (s *scanner) end(t xml.EndElement) error {
 	top := s.top()
 	if top == nil || t.Name.Space != "" || t.Name.Local != top.e.name {
-		return refusal("its tags do not match")
+		return refusal("its tags do not match, or use a namespace")
 	}
 	for i, c := range top.e.children {
 		if c.must && top.seen[i] == 0 {

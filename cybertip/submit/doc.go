@@ -22,7 +22,8 @@
 //	submit    submit again; the report nobody finishes lapses at the service
 //	upload    the file may be there twice: retract and open anew
 //	fileinfo  whether a repetition replaces or appends is not documented: retract and open anew
-//	finish    finish again, and nothing else; [Done] knows the reply that means "already"
+//	finish    finish again, and nothing else; [Done] knows the reply that means "already".
+//	          After one doubtful finish, a refusal other than 5001 proves nothing about the first
 //	retract   retract again
 //
 // So a broken reply (a cut connection, a page of HTML, a server error without a readable document)

@@ -87,6 +87,10 @@ var scenarios = []scenario{
 	{"cut before the body", always("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"), sent},
 	{"not HTTP", always(sentinel + "\r\n\r\n"), sent},
 	{"cut midway", func(c submit.Call) string { p := page(200, "", good(c)); return p[:len(p)-30] }, sent},
+	{"cut behind a whole document", func(c submit.Call) string {
+		doc := good(c)
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(doc)+5, doc)
+	}, sent},
 	{"last tag missing", goodWith(func(d string) string { return d[:strings.LastIndex(d, "</")] }), sent},
 	{"last byte missing", goodWith(func(d string) string { return d[:len(d)-1] }), sent},
 	{"page of HTML", always(page(200, "", "<!doctype html><html><body>"+sentinel+"</body></html>")), sent},
@@ -101,6 +105,7 @@ var scenarios = []scenario{
 	{"instruction", goodWith(inside("<?do it?>")), sent},
 	{"deep", goodWith(inside(strings.Repeat("<a>", 64) + strings.Repeat("</a>", 64))), sent},
 	{"too long", goodWith(inside(strings.Repeat(" ", submit.MaxReply))), sent},
+	{"too long by space alone", goodWith(func(d string) string { return d + strings.Repeat(" ", submit.MaxReply) }), sent},
 	{"second root", goodWith(func(d string) string { return d + "<reportResponse/>" }), sent},
 	{"text after the end", goodWith(func(d string) string { return d + "0" }), sent},
 	{"code twice", goodWith(inside("<responseCode>0</responseCode>")), exceptXSD(sent)},

@@ -173,6 +173,37 @@ func TestEarlyReply(t *testing.T) {
 	}
 }
 
+// A keeper is a transport that answers at once and keeps the body, as net/http does for a moment
+// when a reply overtakes the request.
+type keeper struct{ body io.Reader }
+
+func (k *keeper) RoundTrip(r *http.Request) (*http.Response, error) {
+	k.body = r.Body
+	_, _ = r.Body.Read(make([]byte, 1000))
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(good(submit.CallUpload))), Request: r}, nil
+}
+
+// TestBodyIsGivenBack reads the kept body after the call: the file must not be touched any more.
+func TestBodyIsGivenBack(t *testing.T) {
+	k, w := &keeper{}, &watched{}
+	u := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
+	c, err := submit.New(submit.Practice, u, user, password, &http.Client{Transport: k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, a, err := c.Upload(context.Background(), reportID, "a", w, 1<<40)
+	check(t, "overtaken", a, err, doubt)
+	if houvast.CodeOf(err) != "cut-upload" {
+		t.Errorf("code %s", houvast.CodeOf(err))
+	}
+	w.over.Store(true)
+	for range 3 {
+		if n, err := k.body.Read(make([]byte, 1000)); n > 0 || err == nil || w.after.Load() > 0 {
+			t.Fatalf("%d bytes after the call, %v; the file was read %d times", n, err, w.after.Load())
+		}
+	}
+}
+
 // startsOver is a transport that finds its first connection closed before anything was written.
 type startsOver struct{ t *testing.T }
 
