@@ -115,7 +115,7 @@ func violations() []violation {
 		at("internal/console/new.go", "package console\nimport _ \"M/internal/store\"\n", "doors: internal/console/new.go: internal/console may not import internal/store; only internal/task, internal/audit, internal/action, internal/access, internal/sandbox, internal/pipeline, internal/look, cmd may"),
 
 		room("M/internal/store", "store: internal/review/new.go imports internal/store; inside a room only store.go may"),
-		at("internal/action/a.go", "// Package action acts.\npackage action\nimport db \"M/internal/store\"\nfunc f(w *db.Writer) {}\n", "writer: internal/action/a.go names store.Writer; only internal/store, internal/pipeline, internal/task, internal/audit, cmd may hold one"),
+		at("internal/access/a.go", "// Package access admits.\npackage access\nimport db \"M/internal/store\"\nfunc f(w *db.Writer) {}\n", "writer: internal/access/a.go names store.Writer; only internal/store, internal/pipeline, internal/task, internal/audit, internal/action, cmd may hold one"),
 
 		room("image/jpeg", "codecs: internal/review/new.go imports image/jpeg; image decoders stand only in hashing/decode and internal/draw and in tests"),
 		at("hashing/new.go", "package hashing\nimport _ \"golang.org/x/image/webp\"\n", "codecs: hashing/new.go imports golang.org/x/image/webp; image decoders stand only in hashing/decode and internal/draw and in tests"),

@@ -26,7 +26,7 @@ type Outcome struct {
 // Decide records a reviewer's verdict and carries out what follows from it, unless a second person
 // must agree first.
 func (p *Pipeline) Decide(ctx context.Context, ask Ask, id houvast.CaseID, v review.Verdict) (Outcome, error) {
-	_, facts, err := p.caseFacts(ctx, id)
+	_, facts, err := p.CaseFacts(ctx, id)
 	if err != nil {
 		return Outcome{}, houvast.Wrap("pipeline.Decide", err)
 	}
@@ -51,11 +51,11 @@ func (p *Pipeline) Decide(ctx context.Context, ask Ask, id houvast.CaseID, v rev
 // Confirm records what the second person said about a decision. When they agree, what follows from
 // it happens now; when not, the case goes back to the queue.
 func (p *Pipeline) Confirm(ctx context.Context, ask Ask, id houvast.CaseID, agree bool) (Outcome, error) {
-	c, facts, err := p.caseFacts(ctx, id)
+	c, facts, err := p.CaseFacts(ctx, id)
 	if err != nil {
 		return Outcome{}, houvast.Wrap("pipeline.Confirm", err)
 	}
-	words, err := p.openWords(ctx, c)
+	words, err := p.OpenWords(ctx, c)
 	if err != nil {
 		return Outcome{}, houvast.Wrap("pipeline.Confirm", err)
 	}
@@ -89,7 +89,8 @@ func (p *Pipeline) sealWords(ctx context.Context, c review.Case, words string) (
 	return p.Keys.SealBytes(ctx, seal.KeyID(c.Key), []byte(words), []byte("words "+c.ID.String()))
 }
 
-func (p *Pipeline) openWords(ctx context.Context, c review.Case) (string, error) {
+// OpenWords opens what a person wrote about a case.
+func (p *Pipeline) OpenWords(ctx context.Context, c review.Case) (string, error) {
 	if c.Words == nil {
 		return "", nil
 	}
@@ -134,14 +135,15 @@ func (p *Pipeline) followEvidence(tx *store.Tx, c review.Case, cons review.Conse
 		_, err := evidence.Wait(tx, c.ID)
 		return err
 	case review.EvidenceDestroy:
-		return p.schedule(tx, c, tx.Now().Add(p.Settings.Undo))
+		return p.Schedule(tx, c, tx.Now().Add(p.Settings.Undo))
 	case review.EvidenceHold:
-		return p.schedule(tx, c, tx.Now().Add(cons.Hold))
+		return p.Schedule(tx, c, tx.Now().Add(cons.Hold))
 	}
 	return houvast.Errorf("pipeline.follow", houvast.Internal, "", "decision %s has an evidence effect that nobody carries out", c.Decision)
 }
 
-func (p *Pipeline) schedule(tx *store.Tx, c review.Case, at time.Time) error {
+// Schedule sets when the bytes of a case go, and rings for then.
+func (p *Pipeline) Schedule(tx *store.Tx, c review.Case, at time.Time) error {
 	e, err := evidence.Schedule(tx, c.ID, at, string(c.Decision))
 	if err != nil {
 		return err
@@ -207,7 +209,7 @@ func (p *Pipeline) draft(ctx context.Context, tx *store.Tx, c review.Case, f hou
 		r.Recipient, r.Environment = p.Settings.Recipients[0].Name, p.Settings.Recipients[0].Environment
 	}
 	var err error
-	if r.Content, err = p.sealContent(ctx, r, content); err != nil {
+	if r.Content, err = p.SealContent(ctx, r, content); err != nil {
 		return r, err
 	}
 	if r, err = report.NewDraft(tx, r); err != nil {
@@ -216,7 +218,8 @@ func (p *Pipeline) draft(ctx context.Context, tx *store.Tx, c review.Case, f hou
 	return r, note(tx, "report", "report.draft", r.ID.String(), map[string]string{"case": c.ID.String(), "recipient": r.Recipient, "environment": string(r.Environment)})
 }
 
-func (p *Pipeline) sealContent(ctx context.Context, r report.Report, c report.Content) ([]byte, error) {
+// SealContent seals what a report is made of.
+func (p *Pipeline) SealContent(ctx context.Context, r report.Report, c report.Content) ([]byte, error) {
 	text, err := c.Marshal()
 	if err != nil {
 		return nil, err
@@ -224,9 +227,10 @@ func (p *Pipeline) sealContent(ctx context.Context, r report.Report, c report.Co
 	return p.Keys.SealBytes(ctx, seal.KeyID(r.Seal), text, []byte("report "+r.Case.String()))
 }
 
-func (p *Pipeline) openContent(ctx context.Context, r report.Report) (report.Content, error) {
+// OpenContent opens what SealContent sealed; Gone once it was destroyed.
+func (p *Pipeline) OpenContent(ctx context.Context, r report.Report) (report.Content, error) {
 	if r.Content == nil {
-		return report.Content{}, houvast.Errorf("pipeline.openContent", houvast.Gone, "", "the content of the report was destroyed with its evidence")
+		return report.Content{}, houvast.Errorf("pipeline.OpenContent", houvast.Gone, "", "the content of the report was destroyed with its evidence")
 	}
 	text, err := p.Keys.OpenBytes(ctx, seal.KeyID(r.Seal), r.Content, []byte("report "+r.Case.String()))
 	if err != nil {
@@ -235,8 +239,8 @@ func (p *Pipeline) openContent(ctx context.Context, r report.Report) (report.Con
 	return report.ParseContent(text)
 }
 
-// caseFacts loads a case and opens its facts.
-func (p *Pipeline) caseFacts(ctx context.Context, id houvast.CaseID) (c review.Case, f houvast.Facts, err error) {
+// CaseFacts loads a case and opens its facts.
+func (p *Pipeline) CaseFacts(ctx context.Context, id houvast.CaseID) (c review.Case, f houvast.Facts, err error) {
 	err = p.W.DB().View(ctx, func(tx *store.Tx) (err error) {
 		c, err = review.Get(tx, id)
 		return err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
-	"github.com/houvast/houvast/cybertip/submit"
 	"github.com/houvast/houvast/internal/action"
 	"github.com/houvast/houvast/internal/evidence"
 	"github.com/houvast/houvast/internal/fault"
@@ -21,7 +20,7 @@ import (
 // Approve lets a report be filed, when its check blocks nothing. The action that files it is
 // approved in the same transaction.
 func (p *Pipeline) Approve(ctx context.Context, ask Ask, id houvast.ReportID) (report.State, error) {
-	r, content, viewed, err := p.reportContent(ctx, id)
+	r, content, viewed, err := p.ReportContent(ctx, id)
 	if err != nil {
 		return "", houvast.Wrap("pipeline.Approve", err)
 	}
@@ -41,86 +40,6 @@ func (p *Pipeline) Approve(ctx context.Context, ask Ask, id houvast.ReportID) (r
 
 func yesNo(b bool) string { return map[bool]string{true: "yes", false: "no"}[b] }
 
-// Amend adds what a person knows to a draft.
-func (p *Pipeline) Amend(ctx context.Context, ask Ask, id houvast.ReportID, a report.Amendment) (report.State, error) {
-	return p.redraft(ctx, ask, id, func(c report.Content) report.Content { return c.Amend(a) })
-}
-
-// SendBack leaves a draft a draft, with the approver's words.
-func (p *Pipeline) SendBack(ctx context.Context, ask Ask, id houvast.ReportID, words string) (report.State, error) {
-	return p.redraft(ctx, ask, id, func(c report.Content) report.Content { c.Returned = words; return c })
-}
-
-func (p *Pipeline) redraft(ctx context.Context, ask Ask, id houvast.ReportID, change func(report.Content) report.Content) (report.State, error) {
-	r, content, _, err := p.reportContent(ctx, id)
-	if err != nil {
-		return "", houvast.Wrap("pipeline.redraft", err)
-	}
-	sealed, err := p.sealContent(ctx, r, change(content))
-	if err != nil {
-		return "", houvast.Wrap("pipeline.redraft", err)
-	}
-	return Do(ctx, p, ask, func(tx *store.Tx) (report.State, Done, error) {
-		if r.Recipient == "" && len(p.Settings.Recipients) > 0 {
-			var err error
-			if r, err = report.Address(tx, r, p.Settings.Recipients[0].Name, p.Settings.Recipients[0].Environment); err != nil {
-				return "", Done{}, err
-			}
-		}
-		after, err := report.Change(tx, r, sealed)
-		return after.State, Done{Subject: id.String()}, err
-	})
-}
-
-// Refile lets a report that waits for a person go on, or wakes one that is on its way.
-func (p *Pipeline) Refile(ctx context.Context, ask Ask, id houvast.ReportID) (report.State, error) {
-	return Do(ctx, p, ask, func(tx *store.Tx) (report.State, Done, error) {
-		r, err := report.Get(tx, id)
-		if err != nil {
-			return "", Done{}, err
-		}
-		if r.State == report.Draft {
-			return "", Done{}, houvast.Errorf("pipeline.Refile", houvast.Conflict, "wrong-state", "the report is a draft that nobody has approved").
-				WithHint("a person with the role approver approves it")
-		}
-		if r.State == report.NeedsHuman {
-			if r, err = report.Resume(tx, r); err != nil {
-				return "", Done{}, err
-			}
-		}
-		a, err := action.ByKey(tx, "report "+r.Key)
-		if err == nil && r.State != report.Finished {
-			err = task.Ring(tx, action.TaskKind, a.ID.String(), tx.Now())
-		}
-		return r.State, Done{Subject: id.String()}, err
-	})
-}
-
-// Retract withdraws a report that is not being finished. Its evidence is no longer waited with.
-func (p *Pipeline) Retract(ctx context.Context, ask Ask, id houvast.ReportID) (report.State, error) {
-	return Do(ctx, p, ask, func(tx *store.Tx) (report.State, Done, error) {
-		r, err := report.Get(tx, id)
-		if err != nil {
-			return "", Done{}, err
-		}
-		r, wait, err := report.Withdraw(tx, r)
-		if err != nil {
-			return "", Done{}, err
-		}
-		if a, err := action.ByKey(tx, "report "+r.Key); err == nil && wait {
-			err = task.Ring(tx, action.TaskKind, a.ID.String(), tx.Now())
-			if err != nil {
-				return "", Done{}, err
-			}
-		}
-		c, err := review.Get(tx, r.Case)
-		if err == nil {
-			err = p.schedule(tx, c, tx.Now().Add(evidence.UndecidedHold))
-		}
-		return r.State, Done{Subject: id.String()}, err
-	})
-}
-
 // fileReport is the sender of actions of kind report: it walks the report until it is finished. Each
 // state is persisted before its call; called again after a crash, it goes on where that left it.
 func (p *Pipeline) fileReport(ctx context.Context, a action.Action) (string, error) {
@@ -129,7 +48,7 @@ func (p *Pipeline) fileReport(ctx context.Context, a action.Action) (string, err
 	if err != nil {
 		return "", err
 	}
-	r, content, viewed, err := p.reportContent(ctx, id)
+	r, content, viewed, err := p.ReportContent(ctx, id)
 	if err != nil {
 		return "", houvast.Wrap(op, err)
 	}
@@ -166,7 +85,7 @@ func (p *Pipeline) step(ctx context.Context, r report.Report, c report.Content, 
 		}
 		fault.Point("file.snapshot")
 	}
-	var call submit.Call
+	var call report.Step
 	err = p.W.Update(ctx, func(tx *store.Tx) (err error) {
 		if snapshot != "" {
 			if err := evidence.SetSnapshot(tx, r.Case, snapshot); err != nil {
@@ -179,7 +98,7 @@ func (p *Pipeline) step(ctx context.Context, r report.Report, c report.Content, 
 	if err != nil || call == "" {
 		return r, true, err
 	}
-	reply := report.Call(ctx, to.Client, call, after, c, viewed, func(ctx context.Context) (io.ReadCloser, int64, error) { return p.original(ctx, r.Case) })
+	reply := report.Call(ctx, to.Client, call, after, c, viewed, func(ctx context.Context) (io.ReadCloser, int64, error) { return p.Original(ctx, r.Case) })
 	return p.answered(ctx, after, reply)
 }
 
@@ -262,8 +181,8 @@ func (p *Pipeline) snapshot(ctx context.Context, r report.Report, c report.Conte
 	})
 }
 
-// original opens the bytes of a case for its recipient.
-func (p *Pipeline) original(ctx context.Context, id houvast.CaseID) (io.ReadCloser, int64, error) {
+// Original opens the bytes of a case for its recipient.
+func (p *Pipeline) Original(ctx context.Context, id houvast.CaseID) (io.ReadCloser, int64, error) {
 	var e evidence.Evidence
 	err := p.W.DB().View(ctx, func(tx *store.Tx) (err error) {
 		e, err = evidence.OfCase(tx, id)
@@ -287,9 +206,9 @@ func (p *Pipeline) original(ctx context.Context, id houvast.CaseID) (io.ReadClos
 	}{plain, blob}, e.Bytes, nil
 }
 
-// reportContent loads a report, opens its content and derives from the recorded reveals whether the
+// ReportContent loads a report, opens its content and derives from the recorded reveals whether the
 // file was viewed.
-func (p *Pipeline) reportContent(ctx context.Context, id houvast.ReportID) (r report.Report, c report.Content, viewed bool, err error) {
+func (p *Pipeline) ReportContent(ctx context.Context, id houvast.ReportID) (r report.Report, c report.Content, viewed bool, err error) {
 	err = p.W.DB().View(ctx, func(tx *store.Tx) (err error) {
 		if r, err = report.Get(tx, id); err != nil {
 			return err
@@ -300,6 +219,6 @@ func (p *Pipeline) reportContent(ctx context.Context, id houvast.ReportID) (r re
 	if err != nil {
 		return r, c, viewed, err
 	}
-	c, err = p.openContent(ctx, r)
+	c, err = p.OpenContent(ctx, r)
 	return r, c, viewed, err
 }

@@ -6,7 +6,9 @@
 //	decide.go    a person's decision becomes what follows from it
 //	file.go      a report is filed, state before every call
 //	preserve.go  what is filed is preserved; what is due is destroyed, key first
-//	sweep.go     what a crash left lying is found and finished
+//	sweep.go     what nobody was rung for is rung for again
+//
+// What a person reads or changes in one room only is in package desk, below this one.
 //
 // No rule lives here: rooms think, the pipeline carries. A change, its audit line and its doorbell
 // are one transaction. What must be durable before a row may name it (a sealed blob, a key) is put
@@ -20,7 +22,6 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
-	"github.com/houvast/houvast/cybertip/submit"
 	"github.com/houvast/houvast/internal/action"
 	"github.com/houvast/houvast/internal/audit"
 	"github.com/houvast/houvast/internal/bank"
@@ -54,7 +55,7 @@ type Settings struct {
 type Recipient struct {
 	Name        string
 	Environment houvast.Environment
-	Client      *submit.Client
+	Client      *report.Client
 }
 
 // An Installation is what was chosen once: nothing is received before.
@@ -118,6 +119,9 @@ type Done struct {
 	Subject string
 	Detail  map[string]string
 }
+
+// Did is a Done with its facts.
+func Did(subject string, detail map[string]string) Done { return Done{subject, detail} }
 
 // Do is a person's or a program's write in one transaction, with its audit line. It returns when the
 // line is under a signed checkpoint: what is answered has happened and can be proved. The answer of

@@ -3,8 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"io"
-	"time"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/action"
@@ -122,76 +120,4 @@ func (p *Pipeline) ringDue(tx *store.Tx) (int, error) {
 		}
 	}
 	return len(due), nil
-}
-
-// A Proof says whether one piece of evidence is what it should be.
-type Proof struct {
-	Evidence houvast.EvidenceID `json:"evidence"`
-	Case     houvast.CaseID     `json:"case"`
-	State    evidence.State     `json:"state"`
-	OK       bool               `json:"ok"`
-	Problem  string             `json:"problem,omitempty"`
-}
-
-// VerifyEvidence opens everything that is kept and compares its digest, and tries to open everything
-// that was destroyed. Nothing of what it reads leaves the process.
-func (p *Pipeline) VerifyEvidence(ctx context.Context, fn func(Proof) error) error {
-	var after houvast.EvidenceID
-	for {
-		var page []evidence.Evidence
-		err := p.W.DB().View(ctx, func(tx *store.Tx) (err error) {
-			page, err = evidence.List(tx, after, 200)
-			return err
-		})
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		for _, e := range page {
-			if err := fn(p.prove(ctx, e)); err != nil {
-				return err
-			}
-			after = e.ID
-		}
-	}
-}
-
-func (p *Pipeline) prove(ctx context.Context, e evidence.Evidence) Proof {
-	proof := Proof{Evidence: e.ID, Case: e.Case, State: e.State}
-	switch e.State {
-	case evidence.Destroyed:
-		proof.OK = e.Blob == "" && e.Key == ""
-		if !proof.OK {
-			proof.Problem = "the tombstone names bytes"
-		}
-		return proof
-	case evidence.Destroying:
-		proof.Problem = "the destruction was begun and has not ended"
-		return proof
-	}
-	r, _, err := p.original(ctx, e.Case)
-	if err != nil {
-		proof.Problem = err.Error()
-		return proof
-	}
-	defer r.Close()
-	sum := newDigester()
-	if _, err := io.Copy(sum, r); err != nil {
-		proof.Problem = err.Error()
-		return proof
-	}
-	if _, _, sha := sum.hex(); sha != e.SHA256 {
-		proof.Problem = "the bytes are not those that were received"
-		return proof
-	}
-	proof.OK = true
-	return proof
-}
-
-// DueAt lists what would be destroyed at a time, earliest first.
-func (p *Pipeline) DueAt(ctx context.Context, at time.Time, limit int) (due []evidence.Evidence, err error) {
-	err = p.W.DB().View(ctx, func(tx *store.Tx) (err error) {
-		due, err = evidence.Due(tx, at, limit)
-		return err
-	})
-	return due, err
 }

@@ -190,7 +190,7 @@ func (c Content) FileDetails(remote int64, file string, viewed bool) cybertip.Fi
 	case houvast.PublicPost, houvast.PublicRoom, houvast.ProfileArt:
 		d.PubliclyAvailable = cybertip.Yes
 	}
-	if c.Role == houvast.RoleBoth {
+	if c.Role == houvast.RoleBoth && viewed { // who has not looked describes nothing; the victim block says it anyway
 		d.FileAnnotations = &cybertip.FileAnnotations{PossibleSelfProduction: true}
 	}
 	cybertip.CleanFileDetails(&d)

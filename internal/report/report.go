@@ -51,6 +51,13 @@ const (
 	NeedsHuman State = "needs_human"
 )
 
+// A Client speaks to one environment of a recipient; a Step is the call that comes next. They are
+// named here so that whoever orders the steps needs not know the wire.
+type (
+	Client = submit.Client
+	Step   = submit.Call
+)
+
 // States returns all states, in the order of the walk.
 func States() []State {
 	return []State{Draft, Approved, Opening, Opened, Uploading, Uploaded, Describing, Described, Finishing, Finished, Retracting, Retracted, NeedsHuman}
@@ -129,8 +136,12 @@ type Reply struct {
 // expired is the code for a report that the recipient no longer knows.
 const expired = 5001
 
-// answered returns the report after a call. wait says that the same state is tried again later.
+// answered returns the report after a call. wait says that the same state is tried again later. An
+// answer to another call than the one that r waits for says nothing about r.
 func answered(r Report, a Reply) (after Report, wait bool) {
+	if r.State.awaits() != a.Call {
+		return r, true
+	}
 	if a.Err == nil {
 		return succeeded(r, a), false
 	}
@@ -144,8 +155,38 @@ func answered(r Report, a Reply) (after Report, wait bool) {
 	case a.Call == submit.CallUpload || a.Call == submit.CallFileInfo:
 		r.State = Retracting // whether it happened or not, beginning anew is right
 		return r, true
+	case a.Call == submit.CallSubmit && a.Answer.Outcome == submit.Retry:
+		r.Attempt-- // nothing was opened that we know of: an outage does not use up the attempts
+	case a.Call == submit.CallSubmit && r.Attempt >= maxAttempts:
+		return human(r, "it may have been opened too often without an answer"), false
 	}
 	return r, true
+}
+
+// awaits returns the call whose answer a report in state s waits for, "" when for none.
+func (s State) awaits() submit.Call {
+	switch s {
+	case Opening:
+		return submit.CallSubmit
+	case Uploading:
+		return submit.CallUpload
+	case Describing:
+		return submit.CallFileInfo
+	case Finishing:
+		return submit.CallFinish
+	case Retracting:
+		return submit.CallRetract
+	}
+	return ""
+}
+
+// anew returns r before its next attempt. After too many a person must look first.
+func anew(r Report) Report {
+	r.State, r.Remote, r.File, r.MD5 = Approved, 0, "", ""
+	if r.Attempt >= maxAttempts {
+		return human(r, "it was begun anew too often")
+	}
+	return r
 }
 
 func succeeded(r Report, a Reply) Report {
@@ -166,10 +207,7 @@ func succeeded(r Report, a Reply) Report {
 			r.State = Retracted
 			return r
 		}
-		r.State, r.Remote, r.File, r.MD5 = Approved, 0, "", ""
-		if r.Attempt >= maxAttempts {
-			return human(r, "it was begun anew too often")
-		}
+		return anew(r)
 	}
 	return r
 }
@@ -180,10 +218,9 @@ func refused(r Report, a Reply) Report {
 	case lapsed && a.Call == submit.CallRetract && r.Withdrawn:
 		r.State = Retracted
 		return r
-	case lapsed && a.Call != submit.CallFinish && r.Attempt < maxAttempts:
-		r.State, r.Remote, r.File, r.MD5 = Approved, 0, "", ""
-		return r
-	case lapsed && a.Call == submit.CallFinish:
+	case lapsed && a.Call != submit.CallFinish:
+		return anew(r)
+	case lapsed:
 		// It may have been finished and forgotten, or never finished. Only a person can ask.
 		return human(r, "the recipient does not know the report that we were finishing; ask them before filing again")
 	}

@@ -1,4 +1,4 @@
-package pipeline
+package desk
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/bank"
+	"github.com/houvast/houvast/internal/pipeline"
 	"github.com/houvast/houvast/internal/store"
 )
 
@@ -27,11 +28,11 @@ const maxRefusals = 100
 // Import reads CSV into a bank, chunk by chunk: each chunk is one short transaction and visible to
 // matching at once. When it breaks off, what was added stays, and importing the file again adds the
 // rest.
-func (p *Pipeline) Import(ctx context.Context, ask Ask, name string, r io.Reader) (in Imported, err error) {
+func (d Desk) Import(ctx context.Context, ask pipeline.Ask, name string, r io.Reader) (in Imported, err error) {
 	const op = "pipeline.Import"
 	in.Bank = name
 	var b bank.Bank
-	err = p.W.DB().View(ctx, func(tx *store.Tx) (err error) {
+	err = d.W.DB().View(ctx, func(tx *store.Tx) (err error) {
 		b, err = bank.ByName(tx, name)
 		return err
 	})
@@ -45,12 +46,12 @@ func (p *Pipeline) Import(ctx context.Context, ask Ask, name string, r io.Reader
 	for done := false; !done && err == nil; {
 		var chunk []bank.Entry
 		if chunk, done, err = in.chunk(rd); err == nil {
-			err = p.add(ctx, b, chunk, &in)
+			err = d.add(ctx, b, chunk, &in)
 		}
 	}
 	// What was added is in the log even when the rest could not be read.
-	_, logErr := Do(ctx, p, Ask{By: ask.By, Op: ask.Op}, func(*store.Tx) (bool, Done, error) {
-		return true, Done{name, map[string]string{"added": fmt.Sprint(in.Added), "duplicates": fmt.Sprint(in.Duplicates), "refused": fmt.Sprint(in.Refused)}}, nil
+	_, logErr := pipeline.Do(ctx, d.Pipeline, pipeline.Ask{By: ask.By, Op: ask.Op}, func(*store.Tx) (bool, pipeline.Done, error) {
+		return true, pipeline.Did(name, map[string]string{"added": fmt.Sprint(in.Added), "duplicates": fmt.Sprint(in.Duplicates), "refused": fmt.Sprint(in.Refused)}), nil
 	})
 	return in, houvast.Wrap(op, errors.Join(err, logErr))
 }
@@ -77,12 +78,12 @@ func (in *Imported) chunk(rd *bank.Reader) (chunk []bank.Entry, done bool, err e
 	return chunk, false, nil
 }
 
-func (p *Pipeline) add(ctx context.Context, b bank.Bank, chunk []bank.Entry, in *Imported) error {
+func (d Desk) add(ctx context.Context, b bank.Bank, chunk []bank.Entry, in *Imported) error {
 	if len(chunk) == 0 {
 		return nil
 	}
 	var added int
-	err := p.W.Update(ctx, func(tx *store.Tx) (err error) {
+	err := d.W.Update(ctx, func(tx *store.Tx) (err error) {
 		added, err = bank.Add(tx, b.ID, chunk)
 		return err
 	})
@@ -92,20 +93,20 @@ func (p *Pipeline) add(ctx context.Context, b bank.Bank, chunk []bank.Entry, in 
 }
 
 // CreateBank makes an empty bank.
-func (p *Pipeline) CreateBank(ctx context.Context, ask Ask, b bank.Bank) (bank.Bank, error) {
+func (d Desk) CreateBank(ctx context.Context, ask pipeline.Ask, b bank.Bank) (bank.Bank, error) {
 	if b.Threshold == 0 {
-		b.Threshold = p.Settings.BankThreshold
+		b.Threshold = d.Settings.BankThreshold
 	}
-	return Do(ctx, p, ask, func(tx *store.Tx) (bank.Bank, Done, error) {
+	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bank.Bank, pipeline.Done, error) {
 		b, err := bank.Create(tx, b)
-		return b, Done{b.Name, map[string]string{"category": string(b.Category), "trust": string(b.Trust)}}, err
+		return b, pipeline.Did(b.Name, map[string]string{"category": string(b.Category), "trust": string(b.Trust)}), err
 	})
 }
 
 // DisableBank takes a bank out of matching, or puts it back.
-func (p *Pipeline) DisableBank(ctx context.Context, ask Ask, name string, disabled bool) (bank.Bank, error) {
-	return Do(ctx, p, ask, func(tx *store.Tx) (bank.Bank, Done, error) {
+func (d Desk) DisableBank(ctx context.Context, ask pipeline.Ask, name string, disabled bool) (bank.Bank, error) {
+	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bank.Bank, pipeline.Done, error) {
 		b, err := bank.SetDisabled(tx, name, disabled)
-		return b, Done{name, map[string]string{"disabled": yesNo(disabled)}}, err
+		return b, pipeline.Did(name, map[string]string{"disabled": yesNo(disabled)}), err
 	})
 }

@@ -1,0 +1,94 @@
+package desk
+
+import (
+	"context"
+
+	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/action"
+	"github.com/houvast/houvast/internal/evidence"
+	"github.com/houvast/houvast/internal/pipeline"
+	"github.com/houvast/houvast/internal/report"
+	"github.com/houvast/houvast/internal/review"
+	"github.com/houvast/houvast/internal/store"
+	"github.com/houvast/houvast/internal/task"
+)
+
+// Amend adds what a person knows to a draft.
+func (d Desk) Amend(ctx context.Context, ask pipeline.Ask, id houvast.ReportID, a report.Amendment) (report.State, error) {
+	return d.redraft(ctx, ask, id, func(c report.Content) report.Content { return c.Amend(a) })
+}
+
+// SendBack leaves a draft a draft, with the approver's words.
+func (d Desk) SendBack(ctx context.Context, ask pipeline.Ask, id houvast.ReportID, words string) (report.State, error) {
+	return d.redraft(ctx, ask, id, func(c report.Content) report.Content { c.Returned = words; return c })
+}
+
+func (d Desk) redraft(ctx context.Context, ask pipeline.Ask, id houvast.ReportID, change func(report.Content) report.Content) (report.State, error) {
+	r, content, _, err := d.ReportContent(ctx, id)
+	if err != nil {
+		return "", houvast.Wrap("pipeline.redraft", err)
+	}
+	sealed, err := d.SealContent(ctx, r, change(content))
+	if err != nil {
+		return "", houvast.Wrap("pipeline.redraft", err)
+	}
+	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (report.State, pipeline.Done, error) {
+		if r.Recipient == "" && len(d.Settings.Recipients) > 0 {
+			var err error
+			if r, err = report.Address(tx, r, d.Settings.Recipients[0].Name, d.Settings.Recipients[0].Environment); err != nil {
+				return "", pipeline.Done{}, err
+			}
+		}
+		after, err := report.Change(tx, r, sealed)
+		return after.State, pipeline.Done{Subject: id.String()}, err
+	})
+}
+
+// Refile lets a report that waits for a person go on, or wakes one that is on its way.
+func (d Desk) Refile(ctx context.Context, ask pipeline.Ask, id houvast.ReportID) (report.State, error) {
+	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (report.State, pipeline.Done, error) {
+		r, err := report.Get(tx, id)
+		if err != nil {
+			return "", pipeline.Done{}, err
+		}
+		if r.State == report.Draft {
+			return "", pipeline.Done{}, houvast.Errorf("pipeline.Refile", houvast.Conflict, "wrong-state", "the report is a draft that nobody has approved").
+				WithHint("a person with the role approver approves it")
+		}
+		if r.State == report.NeedsHuman {
+			if r, err = report.Resume(tx, r); err != nil {
+				return "", pipeline.Done{}, err
+			}
+		}
+		a, err := action.ByKey(tx, "report "+r.Key)
+		if err == nil && r.State != report.Finished {
+			err = task.Ring(tx, action.TaskKind, a.ID.String(), tx.Now())
+		}
+		return r.State, pipeline.Done{Subject: id.String()}, err
+	})
+}
+
+// Retract withdraws a report that is not being finished. Its evidence is no longer waited with.
+func (d Desk) Retract(ctx context.Context, ask pipeline.Ask, id houvast.ReportID) (report.State, error) {
+	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (report.State, pipeline.Done, error) {
+		r, err := report.Get(tx, id)
+		if err != nil {
+			return "", pipeline.Done{}, err
+		}
+		r, wait, err := report.Withdraw(tx, r)
+		if err != nil {
+			return "", pipeline.Done{}, err
+		}
+		if a, err := action.ByKey(tx, "report "+r.Key); err == nil && wait {
+			err = task.Ring(tx, action.TaskKind, a.ID.String(), tx.Now())
+			if err != nil {
+				return "", pipeline.Done{}, err
+			}
+		}
+		c, err := review.Get(tx, r.Case)
+		if err == nil {
+			err = d.Schedule(tx, c, tx.Now().Add(evidence.UndecidedHold))
+		}
+		return r.State, pipeline.Done{Subject: id.String()}, err
+	})
+}
