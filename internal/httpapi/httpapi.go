@@ -1,0 +1,304 @@
+// Package httpapi is the JSON API: it decodes, asks the one table of access who may, calls the
+// pipeline, and encodes. No rule lives here.
+//
+// Every operation has an id. The rule of that id in package access decides before anything of the
+// request is read; an operation without a rule does not start. Errors are RFC 9457 problems whose
+// type is urn:houvast:problem:<code>; they are told in the reader's language and never echo what was
+// sent. What a request may repeat safely it repeats under an Idempotency-Key.
+//
+// The answer to an upload is the same for hit and miss: it is written before the item may be looked
+// at, and there is nothing in it but the id.
+//
+// The same handler serves the network, where a bearer token says who asks, and the control socket,
+// where the kernel does.
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access"
+	"github.com/houvast/houvast/internal/audit"
+	"github.com/houvast/houvast/internal/pipeline"
+	"github.com/houvast/houvast/internal/pipeline/desk"
+	"github.com/houvast/houvast/internal/task"
+	"github.com/houvast/houvast/internal/words"
+)
+
+// API is what the handler needs. All fields are needed.
+type API struct {
+	P       desk.Desk
+	Gate    *access.Gate
+	Words   *words.Words
+	Adopt   func(task.Bell) // the item may be looked at from now on
+	Profile func() string   // "" until chosen
+	Log     *slog.Logger
+	Version string
+
+	Ready       func(context.Context) []Check
+	AuditVerify func(context.Context) (audit.Result, error)
+	AuditExport func(ctx context.Context, w io.Writer, after int64) error
+
+	mux *http.ServeMux
+	ops map[string]string // operation id -> "METHOD /path"
+}
+
+// A Check is one thing that must hold for the installation to be ready.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+	Warn   bool   `json:"warn,omitempty"` // ready all the same, but a person should know
+}
+
+// maxBody bounds a JSON request, in bytes.
+const maxBody = 1 << 20
+
+// Handler returns the handler of all routes. It fails when an operation has no rule.
+func (a *API) Handler() (h http.Handler, err error) {
+	a.mux, a.ops = http.NewServeMux(), map[string]string{}
+	ownProblems()
+	cfg := huma.DefaultConfig("Houvast", a.Version)
+	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", "", nil
+	cfg.RejectUnknownQueryParameters = true
+	api := humago.New(a.mux, cfg)
+	api.UseMiddleware(a.gate)
+	defer func() {
+		if p := recover(); p != nil {
+			err = houvast.Errorf("httpapi.Handler", houvast.Internal, "", "a route cannot be registered: %v", p)
+		}
+	}()
+	a.items(api)
+	a.banks(api)
+	a.review(api)
+	a.reports(api)
+	a.actions(api)
+	a.evidence(api)
+	a.audit(api)
+	a.staff(api)
+	a.system(api)
+	return a.outer(a.mux), nil
+}
+
+// Routes returns "METHOD /path" of every operation by its id, read from what was registered.
+func (a *API) Routes() map[string]string { return a.ops }
+
+// outer sets what every answer carries and turns a panic into a problem.
+func (a *API) outer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				a.Log.Error("a request panicked", "route", r.Pattern, "panic", fmt.Sprint(p))
+				a.problem(w, r, houvast.Errorf("httpapi", houvast.Internal, "", "a defect in Houvast"))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// register notes an operation and panics when nobody has said who may do it: see Handler.
+func (a *API) register(id, method, path string) {
+	if _, ok := access.RuleFor(id); !ok {
+		panic("operation " + id + " has no rule in package access")
+	}
+	if _, dup := a.ops[id]; dup {
+		panic("operation " + id + " is registered twice")
+	}
+	a.ops[id] = method + " " + path
+}
+
+// route registers an operation with typed input and output.
+func route[I, O any](a *API, api huma.API, id, method, path, summary string, fn func(ctx context.Context, who access.Principal, in *I) (*O, error)) {
+	a.register(id, method, path)
+	huma.Register(api, huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: maxBody,
+		Security: []map[string][]string{{"bearer": {}}}},
+		func(ctx context.Context, in *I) (*O, error) {
+			c, _ := ctx.Value(callerKey{}).(caller)
+			out, err := fn(ctx, c.who, in)
+			if err != nil {
+				return nil, a.newProblem(c.lang, c.control, err)
+			}
+			return out, nil
+		})
+}
+
+// raw registers an operation that reads or writes a stream, outside the typed ones.
+func (a *API) raw(api huma.API, id, method, path, summary string, fn func(w http.ResponseWriter, r *http.Request, who access.Principal) error) {
+	a.register(id, method, path)
+	api.OpenAPI().AddOperation(&huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary,
+		Security: []map[string][]string{{"bearer": {}}}})
+	a.mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
+		who, err := a.admit(r.Context(), id, r.Header.Get("Authorization"))
+		if err == nil {
+			err = fn(w, r, who)
+		}
+		if err != nil {
+			a.problem(w, r, err)
+		}
+	})
+}
+
+// Keyed is the part of an input that makes a write repeatable.
+type Keyed struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"128" doc:"the same key with the same request is answered as before, for 7 days"`
+}
+
+func (k Keyed) key() string { return k.IdempotencyKey }
+
+// ask names who asks for what, for the pipeline.
+func ask(op string, who access.Principal, in interface{ key() string }) pipeline.Ask {
+	text, _ := json.Marshal(in) // only to compare with the same call later
+	sum := sha256.Sum256(text)
+	return pipeline.Ask{By: who.Actor, Op: op, Key: in.key(), Body: hex.EncodeToString(sum[:])}
+}
+
+// caller is who asks, and in which language to answer.
+type caller struct {
+	who     access.Principal
+	lang    words.Lang
+	control bool
+}
+
+type callerKey struct{}
+
+// controlKey marks requests that came over the control socket; its value is the peer's uid.
+type controlKey struct{}
+
+// WithControl marks a connection as the control socket's, used by uid.
+func WithControl(ctx context.Context, uid uint32) context.Context {
+	return context.WithValue(ctx, controlKey{}, uid)
+}
+
+// gate asks the table who may, before the typed input is read.
+func (a *API) gate(ctx huma.Context, next func(huma.Context)) {
+	_, control := ctx.Context().Value(controlKey{}).(uint32)
+	c := caller{lang: words.Match(ctx.Header("Accept-Language")), control: control}
+	who, err := a.admit(ctx.Context(), ctx.Operation().OperationID, ctx.Header("Authorization"))
+	if err != nil {
+		p := a.newProblem(c.lang, control, err)
+		ctx.SetHeader("Content-Type", problemType)
+		if p.Status == http.StatusUnauthorized {
+			ctx.SetHeader("WWW-Authenticate", "Bearer")
+		}
+		ctx.SetStatus(p.Status)
+		json.NewEncoder(ctx.BodyWriter()).Encode(p)
+		return
+	}
+	c.who = who
+	next(huma.WithValue(ctx, callerKey{}, c))
+}
+
+// admit returns who asks, if the rule of the operation lets them.
+func (a *API) admit(ctx context.Context, op, authorization string) (who access.Principal, err error) {
+	if uid, ok := ctx.Value(controlKey{}).(uint32); ok {
+		who = access.CLI(uid)
+	} else if token, ok := strings.CutPrefix(authorization, "Bearer "); ok {
+		if who, err = a.P.Who(ctx, access.Secret(token)); err != nil {
+			return who, err
+		}
+	}
+	return who, access.Allow(op, who, a.Profile())
+}
+
+// problemType is the media type of RFC 9457.
+const problemType = "application/problem+json"
+
+// A problem is an RFC 9457 problem. Title and detail are in the reader's language; message is for
+// operators, in English, and is left out when the fault is ours.
+type problem struct {
+	Type    string `json:"type"`
+	Title   string `json:"title"`
+	Status  int    `json:"status"`
+	Detail  string `json:"detail,omitempty"`
+	Message string `json:"message,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+	Kind    string `json:"kind"`
+}
+
+// Error makes a problem an error that package huma writes as it is.
+func (p *problem) Error() string { return p.Title }
+
+// GetStatus returns the HTTP status.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType returns the media type of problems.
+func (p *problem) ContentType(string) string { return problemType }
+
+func (a *API) newProblem(lang words.Lang, control bool, err error) *problem {
+	kind := houvast.KindOf(err)
+	p := &problem{Type: "urn:houvast:problem:" + houvast.CodeOf(err), Status: kind.Status(), Kind: kind.String(), Hint: houvast.HintOf(err)}
+	p.Title, p.Detail = a.Words.Problem(lang, err)
+	if control || kind != houvast.Internal && kind != houvast.Corrupt {
+		p.Message = err.Error()
+	}
+	if kind == houvast.Internal || kind == houvast.Corrupt {
+		a.Log.Error("a request failed", "error", err, "ops", houvast.Trace(err))
+	}
+	return p
+}
+
+// problem writes err as the answer.
+func (a *API) problem(w http.ResponseWriter, r *http.Request, err error) {
+	_, control := r.Context().Value(controlKey{}).(uint32)
+	p := a.newProblem(words.Match(r.Header.Get("Accept-Language")), control, err)
+	w.Header().Set("Content-Type", problemType)
+	if houvast.KindOf(err).Retry() {
+		w.Header().Set("Retry-After", "5")
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	w.WriteHeader(p.Status)
+	json.NewEncoder(w).Encode(p)
+}
+
+// ownProblems makes package huma report its own findings (a body that is no JSON, an unknown field)
+// as our problems. Its default would echo what was sent.
+var ownProblems = sync.OnceFunc(func() {
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		kind := houvast.Invalid
+		switch {
+		case status == http.StatusRequestEntityTooLarge:
+			kind = houvast.TooLarge
+		case status == http.StatusUnsupportedMediaType:
+			kind = houvast.Unsupported
+		case status >= 500:
+			kind = houvast.Internal
+		}
+		code := kind.String()
+		var where []string
+		for _, e := range errs {
+			if d, ok := e.(huma.ErrorDetailer); ok && d.ErrorDetail() != nil {
+				where = append(where, d.ErrorDetail().Location)
+				if strings.HasPrefix(d.ErrorDetail().Message, "unexpected property") {
+					code = "unknown-field"
+				}
+			}
+		}
+		p := &problem{Type: "urn:houvast:problem:" + code, Title: "The request is not valid", Status: kind.Status(), Kind: kind.String()}
+		if len(where) > 0 {
+			p.Message = "see " + strings.Join(where, ", ")
+		}
+		return p
+	}
+})
