@@ -83,8 +83,9 @@ type Action struct {
 }
 
 // A Sender carries out one kind of action. It is called again after a crash or an error that may
-// pass (kinds Unavailable, Limited, InDoubt), with the same action. Any other error makes the action
-// Refused. The answer is kept, cut to 500 characters.
+// pass (kinds Unavailable, Limited, InDoubt, and Internal: a defect of ours is not the receiver's
+// answer), with the same action. Any other error makes the action Refused. The answer is kept, cut
+// to 500 bytes.
 type Sender func(ctx context.Context, a Action) (answer string, err error)
 
 // TaskKind is the kind of the task that carries actions out; its subject is the action's id.

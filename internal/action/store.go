@@ -3,6 +3,7 @@ package action
 import (
 	"database/sql"
 	"encoding/json"
+	"strings"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/store"
@@ -103,7 +104,7 @@ func Approve(tx *store.Tx, id houvast.ActionID, by houvast.Actor, selfAllowed bo
 	if err := move(tx, a, Approved, "decided_by = $3, decided = $4", by, houvast.Micros(tx.Now())); err != nil {
 		return a, err
 	}
-	a.State, a.DecidedBy = Approved, by
+	a.State, a.DecidedBy, a.DecidedAt = Approved, by, tx.Now()
 	return a, ring(tx, id)
 }
 
@@ -116,7 +117,11 @@ func Drop(tx *store.Tx, id houvast.ActionID, by houvast.Actor) (Action, error) {
 	if a.State != Proposed && a.State != Approved {
 		return a, houvast.Errorf("action.Drop", houvast.Conflict, "wrong-state", "the action is %s already", a.State)
 	}
-	return a, move(tx, a, Dropped, "decided_by = $3, decided = $4", by, houvast.Micros(tx.Now()))
+	if err := move(tx, a, Dropped, "decided_by = $3, decided = $4", by, houvast.Micros(tx.Now())); err != nil {
+		return a, err
+	}
+	a.State, a.DecidedBy, a.DecidedAt = Dropped, by, tx.Now()
+	return a, ringWaiting(tx, id)
 }
 
 // begin persists that an action is about to be sent. ready is false when it waits for another one;
@@ -141,13 +146,27 @@ func begin(tx *store.Tx, id houvast.ActionID) (a Action, ready bool, err error) 
 
 // End records how an action ended and rings for whatever waited for it.
 func End(tx *store.Tx, a Action, state State, answer string) error {
-	if len(answer) > 500 {
-		answer = answer[:500]
-	}
-	if err := move(tx, a, state, "done = $3, answer = $4", houvast.Micros(tx.Now()), answer); err != nil {
+	if err := move(tx, a, state, "done = $3, answer = $4", houvast.Micros(tx.Now()), clip(answer)); err != nil {
 		return err
 	}
-	waiting, err := list(tx, "after = $1 AND state = 'approved'", a.ID)
+	return ringWaiting(tx, a.ID)
+}
+
+// clip makes an answer fit to be kept. What comes from outside may be no text at all, and a database
+// that refused it would have the action sent again for ever.
+func clip(answer string) string {
+	if len(answer) > maxKept {
+		answer = answer[:maxKept]
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(answer, ""), "\x00", "")
+}
+
+// maxKept is how much of an answer is kept, in bytes.
+const maxKept = 500
+
+// ringWaiting rings for whatever waited for an action that is over.
+func ringWaiting(tx *store.Tx, id houvast.ActionID) error {
+	waiting, err := list(tx, "after = $1 AND state = 'approved'", id)
 	if err != nil {
 		return err
 	}

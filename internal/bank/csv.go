@@ -11,11 +11,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/houvast/houvast"
 )
 
-// A Refusal is a row that was not taken, with its reason. Row 1 is the header.
+// A Refusal is a row that was not taken, with its reason. Rows are the lines of the file, empty ones
+// counted too, so that an editor finds them: row 1 is the header.
 type Refusal struct {
 	Row    int    `json:"row"`
 	Reason string `json:"reason"`
@@ -46,28 +49,35 @@ func mustHex(s string) []byte {
 	return b
 }
 
-// A Reader reads entries from CSV.
+// A Reader reads entries from CSV. No field holds a line break, so each line is parsed by itself: a
+// quote that is never closed spoils its own row and not the rest of the list.
 type Reader struct {
-	csv *csv.Reader
-	col map[string]int
-	row int
+	in   *bufio.Reader
+	one  bytes.Reader // the line that csv reads
+	csv  *csv.Reader
+	col  map[string]int
+	row  int
+	long bool // the line just read was too long, and dropped
 }
 
 // NewReader reads the header. A byte order mark is skipped.
 func NewReader(r io.Reader) (*Reader, error) {
 	const op = "bank.Import"
-	buf := bufio.NewReaderSize(r, maxLine)
-	if mark, _ := buf.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
-		buf.Discard(3)
+	rd := &Reader{in: bufio.NewReaderSize(r, maxLine+1), col: map[string]int{}}
+	if mark, _ := rd.in.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
+		rd.in.Discard(3)
 	}
-	c := csv.NewReader(buf)
-	c.ReuseRecord, c.FieldsPerRecord = true, -1
-	head, err := c.Read()
-	if err != nil {
-		return nil, houvast.Errorf(op, houvast.Invalid, "import-refused", "the file has no header line").
+	rd.csv = csv.NewReader(&rd.one)
+	rd.csv.ReuseRecord, rd.csv.FieldsPerRecord = true, -1
+	line, err := rd.line()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, houvast.Wrap(op, err)
+	}
+	head, bad := rd.parse(line)
+	if err != nil || bad != nil || rd.long {
+		return nil, houvast.Errorf(op, houvast.Invalid, "import-refused", "the file has no header line that can be read").
 			WithHint("the first line names the columns: %s", strings.Join(columns[:], ","))
 	}
-	rd := &Reader{csv: c, col: map[string]int{}, row: 1}
 	for i, name := range head {
 		name = strings.ToLower(strings.TrimSpace(name))
 		if !slices.Contains(columns[:], name) {
@@ -88,19 +98,51 @@ func NewReader(r io.Reader) (*Reader, error) {
 		WithHint("at least one of pdq, md5, sha1, sha256")
 }
 
+// line returns the next line that is not empty, valid until the next call. Of a line that is too long
+// nothing is kept.
+func (r *Reader) line() ([]byte, error) {
+	for {
+		line, err := r.in.ReadSlice('\n')
+		r.long = errors.Is(err, bufio.ErrBufferFull)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = r.in.ReadSlice('\n')
+		}
+		if errors.Is(err, io.EOF) && (len(line) > 0 || r.long) {
+			err = nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.row++
+		if r.long {
+			return nil, nil
+		}
+		if len(bytes.TrimRight(line, "\r\n")) > 0 {
+			return line, nil
+		}
+	}
+}
+
+func (r *Reader) parse(line []byte) ([]string, error) {
+	r.one.Reset(line)
+	return r.csv.Read()
+}
+
 // Next returns the next entry, or why the row was refused, or io.EOF.
 func (r *Reader) Next() (Entry, *Refusal, error) {
-	rec, err := r.csv.Read()
+	line, err := r.line()
 	if errors.Is(err, io.EOF) {
 		return Entry{}, nil, io.EOF
 	}
-	r.row++
-	var bad *csv.ParseError
-	if errors.As(err, &bad) {
-		return Entry{}, &Refusal{r.row, "not valid CSV"}, nil
-	}
 	if err != nil {
 		return Entry{}, nil, houvast.Wrap("bank.Import", err)
+	}
+	if r.long {
+		return Entry{}, &Refusal{r.row, "a line of more than " + strconv.Itoa(maxLine) + " bytes"}, nil
+	}
+	rec, err := r.parse(line)
+	if err != nil {
+		return Entry{}, &Refusal{r.row, "not valid CSV"}, nil
 	}
 	e, why := r.entry(rec)
 	if why != "" {
@@ -144,7 +186,7 @@ func (r *Reader) entry(rec []string) (e Entry, why string) {
 		if len(text) > maxField {
 			return e, "a text of more than 500 bytes"
 		}
-		if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == '\uFFFD' }) {
+		if strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) || c == utf8.RuneError }) {
 			return e, "a text with control characters or broken UTF-8"
 		}
 	}

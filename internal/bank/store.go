@@ -182,22 +182,29 @@ func details(tx *store.Tx, m *houvast.Match) error {
 		&m.EntryTag, &m.Member, &m.SourceID, &m.Note)
 }
 
-// Refresh follows the table. It is cheap when nothing changed.
+// Refresh follows the table as tx sees it, and never goes back: another transaction may have seen more
+// already. It is cheap when nothing changed. The tx is of a View: what is not committed has no place
+// in the index.
 func (x *Index) Refresh(tx *store.Tx) error {
 	rev, err := revision(tx)
 	if err != nil {
 		return err
 	}
 	x.mu.RLock()
-	current := x.rev == rev && x.banks != nil
+	current := x.current(rev)
 	x.mu.RUnlock()
 	if current {
 		return nil
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.current(rev) {
+		return nil
+	}
 	return x.load(tx, rev)
 }
+
+func (x *Index) current(rev int64) bool { return x.rev >= rev && x.banks != nil }
 
 func (x *Index) load(tx *store.Tx, rev int64) error {
 	all, err := banks(tx, "")
@@ -225,7 +232,8 @@ func (x *Index) load(tx *store.Tx, rev int64) error {
 }
 
 // Lookup returns the entries that an item meets, one match an entry by its strongest hash, best
-// first, at most maxMatches. It follows the table first, so that it is never behind tx.
+// first, at most maxMatches. It follows the table first, so that it is never behind tx. It may be
+// ahead; an entry that tx does not see yet is Unavailable and not left out: a new transaction sees it.
 func (x *Index) Lookup(tx *store.Tx, p Probes) ([]houvast.Match, error) {
 	if err := x.Refresh(tx); err != nil {
 		return nil, err
@@ -251,7 +259,12 @@ func (x *Index) Lookup(tx *store.Tx, p Probes) ([]houvast.Match, error) {
 		matches = matches[:maxMatches]
 	}
 	for i := range matches {
-		if err := details(tx, &matches[i]); err != nil {
+		err := details(tx, &matches[i])
+		if houvast.KindOf(err) == houvast.NotFound {
+			err = houvast.Errorf("bank.Lookup", houvast.Unavailable, "bank-changed", "the banks changed during the look-up").
+				WithHint("ask again")
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -65,9 +65,10 @@ func CouldNotLook(tx *store.Tx, id houvast.ItemID, reason string, until time.Tim
 		string(id), houvast.ItemCouldNotLook, reason, houvast.Micros(until))
 }
 
-// Gone records that the bytes of an item were destroyed.
+// Gone records that the bytes of an item were destroyed. An item that nobody has tried to look at yet
+// cannot be gone.
 func Gone(tx *store.Tx, id houvast.ItemID) error {
-	return expect(tx, id, "UPDATE item SET state = $2, upload = NULL, blob = '', key = '', keep = 0 WHERE id = $1", string(id), houvast.ItemGone)
+	return expect(tx, id, "UPDATE item SET state = $2, upload = NULL, blob = '', key = '', keep = 0 WHERE id = $1 AND state <> 'received'", string(id), houvast.ItemGone)
 }
 
 func expect(tx *store.Tx, id houvast.ItemID, query string, args ...any) error {
