@@ -22,7 +22,9 @@
 package review
 
 import (
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/houvast/houvast"
 )
@@ -40,6 +42,10 @@ const (
 
 // ClaimTime is how long a claim lasts without being extended.
 const ClaimTime = 10 * time.Minute
+
+// maxWords is how many characters the words of a verdict may have: what escalateToHighPriority of a
+// CyberTipline report holds.
+const maxWords = 3000
 
 // A Case is one row. Facts and Words are sealed.
 type Case struct {
@@ -169,12 +175,12 @@ func (v Verdict) check(looked, tagged bool) error {
 	if v.Pressure && v.Decision != houvast.DecideOwn {
 		return houvast.Errorf(op, houvast.Invalid, "bad-pressure", "pressure is only said together with the decision own")
 	}
-	if v.Decision == houvast.DecideUrgent && v.Words == "" {
+	if v.Decision == houvast.DecideUrgent && strings.TrimSpace(v.Words) == "" {
 		return houvast.Errorf(op, houvast.Invalid, "words-missing", "urgent needs the present danger in your own words").
 			WithHint("say what makes you believe that a child is in danger now")
 	}
-	if len(v.Words) > 3000 {
-		return houvast.Errorf(op, houvast.TooLarge, "words-too-long", "at most 3000 characters")
+	if utf8.RuneCountInString(v.Words) > maxWords {
+		return houvast.Errorf(op, houvast.TooLarge, "words-too-long", "at most %d characters", maxWords)
 	}
 	return checkObservations(v.Observations, looked, tagged)
 }

@@ -28,8 +28,9 @@ func list(tx *store.Tx, where string, args ...any) (found []Case, err error) {
 		}
 		c.Opened, c.ClaimEnds, c.Withheld = houvast.FromMicros(opened), houvast.FromMicros(ends), houvast.FromMicros(withheld)
 		c.Decided, c.Seconded = houvast.FromMicros(decided), houvast.FromMicros(seconded)
+		err = json.Unmarshal([]byte(observed), &c.Observed)
 		found = append(found, c)
-		return json.Unmarshal([]byte(observed), &c.Observed)
+		return err
 	})
 	return found, err
 }
