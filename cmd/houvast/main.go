@@ -31,6 +31,7 @@ import (
 
 // cli is every command there is, in the order in which --help shows them.
 type cli struct {
+	Serve         serveCmd         `cmd:"" help:"Run the server."`
 	Hash          hashCmd          `cmd:"" help:"Compute the hashes of pictures."`
 	Clearinghouse clearinghouseCmd `cmd:"" help:"Run a practice clearinghouse on this machine."`
 	Version       versionCmd       `cmd:"" help:"Say which build this is."`
@@ -66,8 +67,11 @@ func run(ctx context.Context, e *env, args []string) int {
 	if errors.Is(err, errHelped) {
 		return 0
 	}
+	if x := (exit{}); err != nil && !errors.As(err, &x) {
+		err = usage(err, args)
+	}
 	if err != nil {
-		return e.fail(usage(err, args))
+		return e.fail(err)
 	}
 	return e.fail(parsed.Run())
 }
@@ -83,7 +87,7 @@ func newParser(ctx context.Context, e *env) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Help(func(options kong.HelpOptions, c *kong.Context) error {
 			if err := kong.DefaultHelpPrinter(options, c); err != nil {
-				return err
+				return written(err)
 			}
 			return errHelped
 		}),

@@ -188,7 +188,7 @@ func Default() Config {
 		Listen:       "localhost:8080",
 		PublicListen: "localhost:8081",
 		MediaListen:  "localhost:8082",
-		Sandbox:      Sandbox{CPUSeconds: 5, DataMiB: 512},
+		Sandbox:      Sandbox{CPUSeconds: 5, DataMiB: 1024},
 		Limits:       Limits{UploadMiB: 100, Megapixels: 50, CouldNotLookHours: 72, UndoHours: 24},
 		Withhold:     Withhold{ExpiresHours: 72},
 		Match:        Match{Threshold: 31},

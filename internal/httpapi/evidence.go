@@ -85,12 +85,20 @@ func (a *API) expireEvidence(ctx context.Context, who access.Principal, in *stru
 }
 
 type auditOut struct {
-	Sound    bool            `json:"sound"`
-	Lines    int64           `json:"lines"`
-	Size     int64           `json:"size"`
-	Unsigned int64           `json:"unsigned"`
-	Root     string          `json:"root"`
-	Findings []audit.Finding `json:"findings"`
+	Sound    bool           `json:"sound"`
+	Lines    int64          `json:"lines"`
+	Size     int64          `json:"size"`
+	Unsigned int64          `json:"unsigned"`
+	Root     string         `json:"root"`
+	Findings []auditFinding `json:"findings"`
+}
+
+// auditFinding is one thing that is wrong with the log; seq is the number of the line, -1 when it
+// belongs to none.
+type auditFinding struct {
+	Seq  int64  `json:"seq"`
+	What string `json:"what"`
+	Warn bool   `json:"warn"`
 }
 
 func (a *API) verifyAudit(ctx context.Context, _ access.Principal, _ *struct{}) (*oneOut[auditOut], error) {
@@ -98,7 +106,11 @@ func (a *API) verifyAudit(ctx context.Context, _ access.Principal, _ *struct{}) 
 	if err != nil {
 		return nil, err
 	}
-	return &oneOut[auditOut]{auditOut{res.Sound(), int64(res.Lines), int64(res.Size), int64(res.Unsigned), res.Root.String(), append([]audit.Finding{}, res.Findings...)}}, nil
+	out := auditOut{res.Sound(), int64(res.Lines), int64(res.Size), int64(res.Unsigned), res.Root.String(), []auditFinding{}}
+	for _, f := range res.Findings {
+		out.Findings = append(out.Findings, auditFinding{f.Seq, f.What, f.Warn})
+	}
+	return &oneOut[auditOut]{out}, nil
 }
 
 func (a *API) exportAudit(w http.ResponseWriter, r *http.Request, _ access.Principal) error {

@@ -97,9 +97,16 @@ func (a *API) getReport(ctx context.Context, _ access.Principal, in *reportIn) (
 }
 
 type checkOut struct {
-	Report   string           `json:"report"`
-	Blocked  bool             `json:"blocked"`
-	Findings []report.Finding `json:"findings"`
+	Report   string       `json:"report"`
+	Blocked  bool         `json:"blocked"`
+	Findings []findingOut `json:"findings"`
+}
+
+type findingOut struct {
+	Rule  string `json:"rule"`
+	Level string `json:"level" enum:"block,warn"`
+	Path  string `json:"path,omitempty"`
+	Text  string `json:"text"`
 }
 
 func (a *API) checkReport(ctx context.Context, _ access.Principal, in *reportIn) (*oneOut[checkOut], error) {
@@ -108,7 +115,11 @@ func (a *API) checkReport(ctx context.Context, _ access.Principal, in *reportIn)
 		return nil, err
 	}
 	found, err := a.P.CheckReport(ctx, id)
-	return &oneOut[checkOut]{checkOut{in.ID, report.Blocked(found), append([]report.Finding{}, found...)}}, err
+	out := checkOut{in.ID, report.Blocked(found), []findingOut{}}
+	for _, f := range found {
+		out.Findings = append(out.Findings, findingOut{f.Rule, f.Level, f.Path, f.Text})
+	}
+	return &oneOut[checkOut]{out}, err
 }
 
 type stateOut struct {

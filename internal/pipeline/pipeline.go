@@ -18,6 +18,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"time"
 
@@ -71,13 +72,18 @@ type Pipeline struct {
 	Keys     *seal.Keyring
 	Blobs    blob.Store
 	Audit    *audit.Log
-	Children *sandbox.Pool
+	Children Children
 	Index    *bank.Index
 	Pepper   subject.Pepper
 	Settings Settings
 	Install  func() (Installation, bool) // false until chosen
 	Webhook  action.Sender               // for withhold, release and remove; nil leaves them waiting, visibly
 	Log      *slog.Logger
+}
+
+// Children decode what strangers sent; a *sandbox.Pool is one.
+type Children interface {
+	Do(ctx context.Context, req sandbox.Request, data io.Reader) (answer []byte, err error)
 }
 
 // The kinds of tasks.
