@@ -139,7 +139,7 @@ func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
 
 // serveUntil serves until ctx ends, then lets requests in hand finish for a moment.
 func serveUntil(ctx context.Context, ln net.Listener, srv *http.Server) error {
-	const op, grace = "main.serveUntil", 3 * time.Second
+	const op, grace = "main.serveUntil", time.Second
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ln) }()
 	select {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/hashing"
@@ -84,6 +85,15 @@ func (l *hashLine) put(p houvast.Perceptual, dihedral bool) {
 	if dihedral {
 		l.PDQDihedral, l.PDQFullDihedral = p.PDQ[:], p.PDQFull[:]
 	}
+}
+
+// Validate is called by kong. Standard input has one end, and whoever came second would see nothing.
+func (c *hashCmd) Validate() error {
+	first := slices.Index(c.Files, "-")
+	if first >= 0 && slices.Contains(c.Files[first+1:], "-") {
+		return errors.New("standard input (-) can be named once")
+	}
+	return nil
 }
 
 // Run hashes the files, several at a time, and prints them in the order in which they were named.

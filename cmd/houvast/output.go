@@ -17,7 +17,6 @@ import (
 
 // The exit codes that no kind of error has.
 const (
-	exitFound       = 1  // found, or refused by content
 	exitCouldNotSee = 2  // something could not be looked at
 	exitIO          = 74 // a file or a stream could not be read or written
 )
@@ -43,17 +42,18 @@ func (e *env) fail(err error) int {
 	if err == nil {
 		return 0
 	}
-	x := exit{code: exitOf(err), err: err}
-	errors.As(err, &x)
-	if x.err != nil {
-		e.complain(x.err)
+	if x := (exit{}); !errors.As(err, &x) || x.err != nil {
+		e.complain(err)
 	}
-	return x.code
+	return exitOf(err)
 }
 
-// exitOf returns the exit code of an error that brings none: that of its kind, except for what the
-// operating system refused and nobody gave a kind.
+// exitOf returns the exit code of an error: the one it brings, or that of its kind, or 74 for what
+// the operating system refused and nobody gave a kind.
 func exitOf(err error) int {
+	if x := (exit{}); errors.As(err, &x) {
+		return x.code
+	}
 	kind := houvast.KindOf(err)
 	if kind == houvast.Internal && fromSystem(err) {
 		return exitIO
@@ -136,11 +136,15 @@ func (p *hashPrinter) print(l *hashLine) error {
 	return p.printf("%s", l.short())
 }
 
-// block lists everything that is known of a file, a line each, at most 76 columns but for the name.
+// block lists everything that is known of a file, a line each, at most 80 columns but for the name.
 func (l *hashLine) block() string {
 	var b strings.Builder
+	width := len("  quality ")
+	if l.PDQDihedral != nil {
+		width = len("  " + houvast.FlipMinus1)
+	}
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-10s  %s\n", name, oneLine(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&b, "%-*s  %s\n", width, name, oneLine(fmt.Sprintf(format, args...)))
 	}
 	row("file", "%s", l.File)
 	row("status", "%s", l.outcome())
