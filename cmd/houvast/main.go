@@ -31,6 +31,7 @@ import (
 
 // cli is every command there is, in the order in which --help shows them.
 type cli struct {
+	Serve         serveCmd         `cmd:"" help:"Run the server."`
 	Hash          hashCmd          `cmd:"" help:"Compute the hashes of pictures."`
 	Clearinghouse clearinghouseCmd `cmd:"" help:"Run a practice clearinghouse on this machine."`
 	Version       versionCmd       `cmd:"" help:"Say which build this is."`
