@@ -14,7 +14,9 @@ import (
 )
 
 func (d desk) verify(name string, pw Secret, client string) error {
-	_, err := d.gate.Verify(d.Context(), d.w.DB(), name, pw, client)
+	ctx, cancel := context.WithTimeout(d.Context(), 30*time.Second)
+	defer cancel()
+	_, err := d.gate.Verify(ctx, d.w.DB(), name, pw, client)
 	return err
 }
 
@@ -196,6 +198,9 @@ func TestBusyCostsNoTry(t *testing.T) {
 			if err := d.verify("anna", goodPassword, "here"); houvast.CodeOf(err) != "sign-in-busy" || houvast.KindOf(err) != houvast.Limited {
 				d.Fatal(err)
 			}
+		}
+		if err := d.verify("anna", Secret(make([]byte, MaxPasswordBytes+1)), "here"); houvast.CodeOf(err) != "wrong-login" {
+			d.Error("a password of any length is hashed:", err)
 		}
 		close(stop)
 		d.gate.slots = newSlots(1, 0)
