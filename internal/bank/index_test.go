@@ -80,20 +80,24 @@ type want struct {
 // brute answers a look-up from the definition: not negative before negative, verified before
 // unverified, SHA-256 before PDQ before SHA-1 before MD5, near before far, old before new; 50 at most.
 func (s *shelves) brute(p bank.Probes) (found []want) {
+	type met struct {
+		listed
+		want
+	}
+	var all []met
+	for _, l := range s.all {
+		if kind, far, ok := l.meet(p); ok && !l.in.Disabled {
+			all = append(all, met{l, want{l.SourceID, kind, far}})
+		}
+	}
 	for _, negative := range []bool{false, true} {
 		for _, trust := range []houvast.Trust{houvast.Verified, houvast.Unverified} {
 			for _, kind := range []houvast.HashKind{houvast.KindSHA256, houvast.KindPDQ, houvast.KindSHA1, houvast.KindMD5} {
-				for far := range 257 {
-					for _, l := range s.all {
-						if l.in.Disabled || (l.in.Category == houvast.Negative) != negative || l.in.Trust != trust {
-							continue
+				for far := range 81 {
+					for _, m := range all {
+						if (m.in.Category == houvast.Negative) == negative && m.in.Trust == trust && m.kind == kind && m.far == far {
+							found = append(found, m.want)
 						}
-						if k, d, ok := l.meet(p); ok && k == kind && d == far {
-							found = append(found, want{l.SourceID, k, d})
-						}
-					}
-					if kind != houvast.KindPDQ || far > 80 {
-						break
 					}
 				}
 			}
