@@ -97,6 +97,9 @@ func PolicyFor(profile houvast.InstallationProfile, jurisdiction string, own Pol
 			return p, houvast.Errorf(op, houvast.Invalid, "retention-too-short", "[retention] days = %d is shorter than the %d days of %s", own.Days, p.Days, p.Law).
 				WithHint("leave it out, or give at least %d", p.Days)
 		}
+		if own.Law == "" { // longer than the statute asks, and still by it
+			own.Law, own.Source = p.Law, p.Source
+		}
 		return own, nil
 	}
 	if own.Days > 0 && own.Law != "" {
@@ -110,14 +113,17 @@ func PolicyFor(profile houvast.InstallationProfile, jurisdiction string, own Pol
 }
 
 // preserve returns e kept for the lawful period counted from event. A period that already runs
-// longer stays.
+// longer stays, with its law. A period without days or event is refused: it would end at once.
 func preserve(e Evidence, p Policy, event time.Time) (Evidence, error) {
 	if e.State != Held && e.State != Preserved {
 		return e, wrongState("evidence.Preserve", e)
 	}
+	if p.Days <= 0 || p.Law == "" || event.IsZero() {
+		return e, houvast.Errorf("evidence.Preserve", houvast.Invalid, "no-retention-rule", "there is no period by which to keep the evidence of %s", e.Case)
+	}
 	until := event.AddDate(0, 0, p.Days)
-	if e.State == Preserved && e.Destroy.After(until) {
-		until = e.Destroy
+	if e.State == Preserved && !until.After(e.Destroy) {
+		return e, nil
 	}
 	e.State, e.Destroy, e.Why, e.Law, e.Started = Preserved, until, "preserved", p.Law, event
 	return e, nil
