@@ -5,7 +5,8 @@
 // signed in; it is known by a token. A key is a program of a platform service; it is known by its
 // text, has scopes and belongs to a source. A principal is whoever stands behind one request: a
 // user, a key, or the command line beside the server. A rule says for one operation which roles,
-// which scopes and whether the command line may do it.
+// which scopes and whether the command line may do it. The choice is what the installation is and whose
+// law it follows; until it is made, nearly nothing can be written.
 //
 // The states. A user is enabled, then disabled for good; the name is never given away again,
 // because the audit log names people by it. A session is open until 30 minutes without use, until

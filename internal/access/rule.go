@@ -9,29 +9,16 @@ import (
 // A Rule says who may do one operation. The surfaces ask it for every request, by the operation id
 // that the OpenAPI document shows.
 type Rule struct {
-	Op       string
-	Public   bool     // nobody needs to be known
-	Roles    []Role   // users who hold any of these may
-	Scopes   []Scope  // keys that hold any of these may
-	CLI      bool     // the control socket may
-	Writes   bool     // changes state: refused while no profile is chosen
-	Setup    bool     // writes, but is needed to choose one
-	Secret   bool     // the answer holds a credential: never logged, never kept for a repeated request
-	Profiles []string // only in these profiles; empty means in every one
-}
+	Op     string
+	Public bool    // nobody needs to be known
+	Roles  []Role  // users who hold any of these may
+	Scopes []Scope // keys that hold any of these may
+	CLI    bool    // the control socket may
+	Writes bool    // changes state: refused while no profile is chosen
+	Setup  bool    // writes, but is needed to choose one
+	Secret bool    // the answer holds a credential: never logged, never kept for a repeated request
 
-// The profiles an installation can have; "" means that none was chosen yet.
-const (
-	ProfilePlatform = "platform"
-	ProfileHotline  = "hotline"
-	ProfileHelpline = "helpline"
-	ProfilePolice   = "police"
-	ProfilePractice = "practice"
-)
-
-// Profiles returns every profile.
-func Profiles() []string {
-	return []string{ProfilePlatform, ProfileHotline, ProfileHelpline, ProfilePolice, ProfilePractice}
+	Profiles []houvast.InstallationProfile // only in these; empty means in every one
 }
 
 // Who may, in words that recur. They are never changed.
@@ -138,22 +125,22 @@ func RuleFor(op string) (Rule, bool) {
 	return Rule{}, false
 }
 
-// Allow returns nil when p may do op in an installation of this profile. Otherwise, in this order:
+// Allow returns nil when p may do op in an installation of this profile, "" while none was chosen. Otherwise, in this order:
 // Internal for an operation without a rule or an unknown profile; NotFound, code not-in-profile, for
 // one that this profile does not have; Unauthenticated, code no-credential, for nobody; Forbidden,
 // code role-missing (users, the command line) or wrong-scope (keys); Unavailable, code no-profile,
 // for writing before a profile is chosen.
 func Allow(op string, p Principal, profile string) error {
-	return decide(rules, op, p, profile)
+	return decide(rules, op, p, houvast.InstallationProfile(profile))
 }
 
-func decide(rules []Rule, op string, p Principal, profile string) error {
+func decide(rules []Rule, op string, p Principal, profile houvast.InstallationProfile) error {
 	const at = "access.Allow"
 	i := slices.IndexFunc(rules, func(r Rule) bool { return r.Op == op })
 	if i < 0 {
 		return houvast.Errorf(at, houvast.Internal, "no-rule", "the operation %q has no rule", op)
 	}
-	if profile != "" && !slices.Contains(Profiles(), profile) {
+	if profile != "" && !slices.Contains(houvast.InstallationProfiles(), profile) {
 		return houvast.Errorf(at, houvast.Internal, "", "the profile of this installation is unknown")
 	}
 	r := &rules[i]

@@ -81,9 +81,9 @@ func TestRulesMatchTheMatrix(t *testing.T) {
 			if !known {
 				t.Fatalf("testdata/rules.txt has no column %s", c.name)
 			}
-			for _, profile := range append(Profiles(), "") {
+			for _, profile := range append(houvast.InstallationProfiles(), "") {
 				n++
-				err := Allow(r.Op, c.p, profile)
+				err := Allow(r.Op, c.p, string(profile))
 				kind, code := refusal(c.p)
 				switch {
 				case may && profile == "" && row["writes"] && !row["setup"]:
@@ -125,12 +125,12 @@ func TestRightsOfAnotherKindDoNotCount(t *testing.T) {
 			"an unknown kind":             {Kind: "other", Roles: Roles(), Scopes: Scopes()},
 			"no kind":                     {Roles: Roles(), Scopes: Scopes(), Actor: "user:anna"},
 		} {
-			if Allow(r.Op, p, ProfilePractice) == nil {
+			if Allow(r.Op, p, string(houvast.ProfilePractice)) == nil {
 				t.Errorf("%s by %s", r.Op, name)
 			}
 		}
 	}
-	if err := Allow("audit.export", Principal{Kind: KindCLI, Roles: Roles()}, ProfilePractice); err != nil {
+	if err := Allow("audit.export", Principal{Kind: KindCLI, Roles: Roles()}, string(houvast.ProfilePractice)); err != nil {
 		t.Error("the control shows nothing:", err)
 	}
 }
@@ -138,7 +138,7 @@ func TestRightsOfAnotherKindDoNotCount(t *testing.T) {
 func TestNoRule(t *testing.T) {
 	for _, op := range []string{"", "items", "items.delete", "Items.create", "health ", "*"} {
 		for _, c := range callers() {
-			if err := Allow(op, c.p, ProfilePlatform); houvast.KindOf(err) != houvast.Internal || houvast.CodeOf(err) != "no-rule" {
+			if err := Allow(op, c.p, string(houvast.ProfilePlatform)); houvast.KindOf(err) != houvast.Internal || houvast.CodeOf(err) != "no-rule" {
 				t.Errorf("%q by %s: %v", op, c.name, err)
 			}
 		}
@@ -154,7 +154,7 @@ func faults(rules []Rule) (wrong []string) {
 	seen := map[string]bool{}
 	for _, r := range rules {
 		noun, _, _ := strings.Cut(r.Op, ".")
-		may := func(p Principal) bool { return decide(rules, r.Op, p, ProfilePractice) == nil }
+		may := func(p Principal) bool { return decide(rules, r.Op, p, houvast.ProfilePractice) == nil }
 		role := func(x Role) bool { return may(Principal{Kind: KindUser, Roles: []Role{x}}) }
 		if r.Op == "" || seen[r.Op] {
 			say(r, "stands twice or has no name")
@@ -176,7 +176,7 @@ func faults(rules []Rule) (wrong []string) {
 			say(r, "names an unknown scope")
 		}
 		for _, p := range r.Profiles {
-			if !slices.Contains(Profiles(), p) {
+			if !slices.Contains(houvast.InstallationProfiles(), p) {
 				say(r, "names an unknown profile")
 			}
 		}
@@ -232,7 +232,7 @@ func TestRulesHaveNoFault(t *testing.T) {
 		{"x is marked for setup and is not needed for it", Rule{Op: "x", CLI: true, Setup: true, Writes: true}},
 		{"x names an unknown role", Rule{Op: "x", Roles: []Role{"root"}}},
 		{"x names an unknown scope", Rule{Op: "x", Scopes: []Scope{"all"}}},
-		{"x names an unknown profile", Rule{Op: "x", CLI: true, Profiles: []string{"bank"}}},
+		{"x names an unknown profile", Rule{Op: "x", CLI: true, Profiles: []houvast.InstallationProfile{"bank"}}},
 		{"x lets an auditor write", Rule{Op: "x", Roles: []Role{Auditor}, Writes: true}},
 		{"cases.x lets an admin at cases", Rule{Op: "cases.x", Roles: []Role{Admin}}},
 		{"reports.x lets a key at cases", Rule{Op: "reports.x", Scopes: []Scope{ScopeRead}}},
@@ -258,21 +258,23 @@ func TestRulesHaveNoFault(t *testing.T) {
 
 // A rule bound to profiles does not exist in the others.
 func TestRuleOfSomeProfiles(t *testing.T) {
-	rules := append(Rules(), Rule{Op: "x.look", Roles: []Role{Reviewer}, Profiles: []string{ProfilePolice, ProfileHotline}},
-		Rule{Op: "x.open", Public: true, Profiles: []string{ProfilePolice}})
+	rules := append(Rules(), Rule{Op: "x.look", Roles: []Role{Reviewer}, Profiles: []houvast.InstallationProfile{houvast.ProfilePolice, houvast.ProfileHotline}},
+		Rule{Op: "x.open", Public: true, Profiles: []houvast.InstallationProfile{houvast.ProfilePolice}})
 	anna := Principal{Kind: KindUser, Roles: []Role{Reviewer}}
 	for _, c := range []struct {
-		op, profile, code string
-		p                 Principal
+		op      string
+		profile houvast.InstallationProfile
+		code    string
+		p       Principal
 	}{
-		{"x.look", ProfilePolice, "", anna},
-		{"x.look", ProfileHotline, "", anna},
-		{"x.look", ProfileHelpline, "not-in-profile", anna},
-		{"x.look", ProfileHelpline, "not-in-profile", Principal{}},
-		{"x.look", ProfilePolice, "no-credential", Principal{}},
+		{"x.look", houvast.ProfilePolice, "", anna},
+		{"x.look", houvast.ProfileHotline, "", anna},
+		{"x.look", houvast.ProfileHelpline, "not-in-profile", anna},
+		{"x.look", houvast.ProfileHelpline, "not-in-profile", Principal{}},
+		{"x.look", houvast.ProfilePolice, "no-credential", Principal{}},
 		{"x.look", "", "no-profile", anna},
-		{"x.open", ProfilePolice, "", Principal{}},
-		{"x.open", ProfilePlatform, "not-in-profile", Principal{}},
+		{"x.open", houvast.ProfilePolice, "", Principal{}},
+		{"x.open", houvast.ProfilePlatform, "not-in-profile", Principal{}},
 		{"x.open", "", "no-profile", Principal{}},
 	} {
 		err := decide(rules, c.op, c.p, c.profile)
@@ -317,7 +319,7 @@ func TestRulesAreACopy(t *testing.T) {
 func BenchmarkAllow(b *testing.B) {
 	p := CLI(0)
 	for b.Loop() {
-		if Allow("system.profile", p, ProfilePractice) != nil {
+		if Allow("system.profile", p, string(houvast.ProfilePractice)) != nil {
 			b.Fatal()
 		}
 	}
