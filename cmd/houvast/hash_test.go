@@ -188,19 +188,35 @@ func TestHashVectors(t *testing.T) {
 	}
 }
 
-// A file beyond the bound is digested to its end and not decoded.
-func TestHashTooLong(t *testing.T) {
+// TestHashLong: a file of the longest kind is hashed, a byte more is not decoded, and what does not
+// even reach the child is digested to its end all the same.
+func TestHashLong(t *testing.T) {
 	t.Parallel()
-	const size = largest + childSlack + 12_345
-	body := func() io.Reader { return io.LimitReader(endless{}, size) }
-	d, _, err := hashing.Digest(body())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := hashLines(t, exitCouldNotSee, body(), "-")
-	if len(got) != 1 || got[0].Status != houvast.Unreadable || got[0].Reason != decode.TooManyBytes || got[0].Bytes != size ||
-		got[0].SHA256 != hex.EncodeToString(d.SHA256[:]) {
-		t.Errorf("%+v", got)
+	const beyond = largest + childSlack + 12_345
+	picture := drawn()["street.png"]
+	for _, c := range []struct {
+		size      int64
+		code      int
+		status    houvast.HashStatus
+		reason    string
+		mediaType string
+	}{
+		{largest, 0, houvast.Hashed, "", "image/png"},
+		{largest + 1, exitCouldNotSee, houvast.Unreadable, decode.TooManyBytes, "image/png"},
+		{beyond, exitCouldNotSee, houvast.Unreadable, decode.TooManyBytes, ""},
+	} {
+		body := func() io.Reader { // decoders do not mind what stands after the end of a picture
+			return io.LimitReader(io.MultiReader(bytes.NewReader(picture), endless{}), c.size)
+		}
+		d, _, err := hashing.Digest(body())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := hashLines(t, c.code, body(), "-")
+		if len(got) != 1 || got[0].Status != c.status || got[0].Reason != c.reason || got[0].MediaType != c.mediaType ||
+			got[0].Bytes != c.size || got[0].SHA256 != hex.EncodeToString(d.SHA256[:]) {
+			t.Errorf("%d bytes: %+v", c.size, got)
+		}
 	}
 }
 
@@ -214,15 +230,19 @@ func (endless) Read(b []byte) (int, error) {
 
 // A file that breaks off has no digests: those of its beginning would be those of another file.
 func TestHashBrokenOff(t *testing.T) {
+	once := &hiccup{r: bytes.NewReader(drawn()["street.png"])}
 	for name, in := range map[string]io.Reader{
 		"within the bound": io.MultiReader(bytes.NewReader(drawn()["street.png"]), iotest.ErrReader(errors.New("the line went dead"))),
-		"once only":        &hiccup{r: bytes.NewReader(drawn()["street.png"])},
+		"once only":        once,
 		"beyond the bound": io.MultiReader(io.LimitReader(endless{}, largest+childSlack+1), iotest.ErrReader(errors.New("the line went dead"))),
 	} {
 		code, out, errs := runHouvast(t, in, "hash", "--json", "-")
 		if code != 70 || out != "" || errs != "houvast: error: standard input: the line went dead\n" {
 			t.Errorf("%s: code %d, stdout %q, stderr %q", name, code, out, errs)
 		}
+	}
+	if once.reads != 3 {
+		t.Errorf("after its error the file was read %d times more", once.reads-3)
 	}
 }
 
@@ -241,15 +261,13 @@ func (h *hiccup) Read(b []byte) (int, error) {
 
 // An interrupt ends the command also when it waits for somebody to type.
 func TestHashInterrupted(t *testing.T) {
-	pr, pw := io.Pipe()
-	defer pw.Close()
 	ctx, cancel := context.WithCancel(t.Context())
+	in := &idle{waiting: make(chan struct{}), end: make(chan struct{})}
+	defer close(in.end)
 	var out, errs bytes.Buffer
 	ended := make(chan int)
-	go func() { ended <- run(ctx, &env{stdin: pr, stdout: &out, stderr: &errs}, []string{"hash", "-"}) }()
-	if _, err := pw.Write([]byte("some bytes")); err != nil { // returns once they are read
-		t.Fatal(err)
-	}
+	go func() { ended <- run(ctx, &env{stdin: in, stdout: &out, stderr: &errs}, []string{"hash", "-"}) }()
+	<-in.waiting
 	cancel()
 	select {
 	case code := <-ended:
@@ -259,6 +277,15 @@ func TestHashInterrupted(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("the command did not end")
 	}
+}
+
+// idle is a terminal at which somebody does not type.
+type idle struct{ waiting, end chan struct{} }
+
+func (i *idle) Read([]byte) (int, error) {
+	close(i.waiting)
+	<-i.end
+	return 0, io.EOF
 }
 
 // TestJudge: whatever a child says or does, the file is looked at or it is said to be not.

@@ -32,6 +32,15 @@ import (
 // cli is every command there is, in the order in which --help shows them.
 type cli struct {
 	Serve         serveCmd         `cmd:"" help:"Run the server."`
+	Bank          bankCmd          `cmd:"" help:"Banks of known hashes."`
+	Item          itemCmd          `cmd:"" help:"What users put on the platform."`
+	Case          caseCmd          `cmd:"" help:"What matched."`
+	Report        reportCmd        `cmd:"" help:"What is filed."`
+	Evidence      evidenceCmd      `cmd:"" help:"What is kept, and until when."`
+	Audit         auditCmd         `cmd:"" help:"The log that cannot be quietly changed."`
+	User          userCmd          `cmd:"" help:"Staff accounts."`
+	Key           keyCmd           `cmd:"" help:"API keys of platform services."`
+	Doctor        doctorCmd        `cmd:"" help:"Check the installation and say what to do."`
 	Hash          hashCmd          `cmd:"" help:"Compute the hashes of pictures."`
 	Clearinghouse clearinghouseCmd `cmd:"" help:"Run a practice clearinghouse on this machine."`
 	Version       versionCmd       `cmd:"" help:"Say which build this is."`
