@@ -145,9 +145,8 @@ func answered(r Report, a Reply) (after Report, wait bool) {
 	if a.Err == nil {
 		return succeeded(r, a), false
 	}
-	code := houvast.CodeOf(a.Err)
 	switch {
-	case code == "md5-mismatch":
+	case a.Call == submit.CallUpload && houvast.CodeOf(a.Err) == "md5-mismatch":
 		r.State = Retracting
 		return r, false
 	case a.Answer.Outcome == submit.Refused:
@@ -231,6 +230,23 @@ func refused(r Report, a Reply) Report {
 func human(r Report, trouble string) Report {
 	r.Resume, r.State, r.Trouble = r.State, NeedsHuman, trouble
 	return r
+}
+
+// withdrawn returns r as a person has withdrawn it: retracted, or on its way there when it is open at
+// the recipient. ok is false for what is being finished: it cannot be taken back.
+func withdrawn(r Report) (after Report, ok bool) {
+	state := r.State
+	if state == NeedsHuman {
+		state = r.Resume
+	}
+	if state == Finishing || state == Finished {
+		return r, false
+	}
+	r.State, r.Withdrawn, r.Resume, r.Trouble = Retracted, true, "", ""
+	if r.Remote != 0 {
+		r.State = Retracting
+	}
+	return r, true
 }
 
 // point ends the process here in the crash test, right after the state before a call was persisted.

@@ -179,24 +179,16 @@ func Resume(tx *store.Tx, r Report) (Report, error) {
 // Withdraw ends a report that is not being finished. One that is open at the recipient is retracted
 // first: wait says so. A finished report cannot be withdrawn.
 func Withdraw(tx *store.Tx, r Report) (after Report, wait bool, err error) {
-	state := r.State
-	if state == NeedsHuman {
-		state = r.Resume
-	}
-	switch state {
-	case Finishing, Finished:
-		return r, false, houvast.Errorf("report.Withdraw", houvast.Conflict, "wrong-state", "the report is %s and cannot be withdrawn", state).
-			WithHint("tell the recipient, with the report number %d", r.Remote)
-	case Retracted:
+	if r.State == Retracted {
 		return r, false, nil
 	}
-	r.Withdrawn, r.Resume, r.Trouble = true, "", ""
-	r.State = Retracted
-	if wait = r.Remote != 0; wait {
-		r.State = Retracting
+	after, ok := withdrawn(r)
+	if !ok {
+		return r, false, houvast.Errorf("report.Withdraw", houvast.Conflict, "wrong-state", "the report is %s and cannot be withdrawn", r.State).
+			WithHint("tell the recipient, with the report number %d", r.Remote)
 	}
-	r, err = save(tx, r)
-	return r, wait, err
+	after, err = save(tx, after)
+	return after, after.State == Retracting, err
 }
 
 // Unfinished returns the reports that are on their way, oldest first.
