@@ -31,6 +31,7 @@ import (
 
 // cli is every command there is, in the order in which --help shows them.
 type cli struct {
+	Demo          demoCmd          `cmd:"" help:"See everything work, with drawn pictures and no person."`
 	Serve         serveCmd         `cmd:"" help:"Run the server."`
 	Bank          bankCmd          `cmd:"" help:"Banks of known hashes."`
 	Item          itemCmd          `cmd:"" help:"What users put on the platform."`
