@@ -110,7 +110,7 @@ func TestHashEveryStatus(t *testing.T) {
 	var files []string
 	var want []hashLine
 	statuses := map[houvast.HashStatus]bool{}
-	all := drawn()
+	all := sampleFiles()
 	for _, base := range slices.Sorted(maps.Keys(all)) {
 		name := filepath.Join(dir, base)
 		if err := os.WriteFile(name, all[base], 0o600); err != nil {
@@ -193,7 +193,7 @@ func TestHashVectors(t *testing.T) {
 func TestHashLong(t *testing.T) {
 	t.Parallel()
 	const beyond = largest + childSlack + 12_345
-	picture := drawn()["street.png"]
+	picture := sampleFiles()["street.png"]
 	for _, c := range []struct {
 		size      int64
 		code      int
@@ -230,9 +230,9 @@ func (endless) Read(b []byte) (int, error) {
 
 // A file that breaks off has no digests: those of its beginning would be those of another file.
 func TestHashBrokenOff(t *testing.T) {
-	once := &hiccup{r: bytes.NewReader(drawn()["street.png"])}
+	once := &hiccup{r: bytes.NewReader(sampleFiles()["street.png"])}
 	for name, in := range map[string]io.Reader{
-		"within the bound": io.MultiReader(bytes.NewReader(drawn()["street.png"]), iotest.ErrReader(errors.New("the line went dead"))),
+		"within the bound": io.MultiReader(bytes.NewReader(sampleFiles()["street.png"]), iotest.ErrReader(errors.New("the line went dead"))),
 		"once only":        once,
 		"beyond the bound": io.MultiReader(io.LimitReader(endless{}, largest+childSlack+1), iotest.ErrReader(errors.New("the line went dead"))),
 	} {
@@ -340,7 +340,7 @@ func TestChildIsHeld(t *testing.T) {
 	if got := pool.Layers(); got != sandbox.AllLayers {
 		t.Errorf("only %s in force", got)
 	}
-	seen, _, _, err := examine(t.Context(), pool, bytes.NewReader(drawn()["street.png"]))
+	seen, _, _, err := examine(t.Context(), pool, bytes.NewReader(sampleFiles()["street.png"]))
 	if err != nil || seen.Status != houvast.Hashed {
 		t.Errorf("%+v, %v", seen, err)
 	}

@@ -33,12 +33,12 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/*.txtar. In a script "exits N houvast …" runs a command line and wants
-// exit code N, and the pictures of drawn lie in the working folder.
+// exit code N, and the files of sampleFiles lie in the working folder.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			for name, data := range drawn() {
+			for name, data := range sampleFiles() {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o600); err != nil {
 					return err
 				}
@@ -67,8 +67,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// drawn is one file for every status and some more, by name.
-func drawn() map[string][]byte {
+// sampleFiles is one file for every status and some more, by name.
+func sampleFiles() map[string][]byte {
 	street := draw.Picture(draw.Houses, 320, 240, 7)
 	return map[string][]byte{
 		"street.png": draw.PNG(street),
