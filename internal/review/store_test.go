@@ -19,6 +19,7 @@ func each(t *testing.T, fn func(t *testing.T, w store.Writer, clock *storetest.C
 	t.Helper()
 	for _, e := range storetest.Engines(t) {
 		t.Run(string(e), func(t *testing.T) {
+			t.Parallel()
 			storetest.Count(e)
 			clock := storetest.NewClock(noon)
 			fn(t, storetest.Open(t, e, clock), clock)
