@@ -23,13 +23,13 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/access"
 	"github.com/houvast/houvast/internal/audit"
+	"github.com/houvast/houvast/internal/httpapi/problem"
 	"github.com/houvast/houvast/internal/pipeline"
 	"github.com/houvast/houvast/internal/pipeline/desk"
 	"github.com/houvast/houvast/internal/task"
@@ -69,7 +69,7 @@ const maxBody = 1 << 20
 // Handler returns the handler of all routes. It fails when an operation has no rule.
 func (a *API) Handler() (h http.Handler, err error) {
 	a.mux, a.ops = http.NewServeMux(), map[string]string{}
-	ownProblems()
+	problem.Own()
 	cfg := huma.DefaultConfig("Houvast", a.Version)
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", "", nil
 	cfg.RejectUnknownQueryParameters = true
@@ -196,7 +196,7 @@ func (a *API) gate(ctx huma.Context, next func(huma.Context)) {
 	who, err := a.admit(ctx.Context(), ctx.Operation().OperationID, ctx.Header("Authorization"))
 	if err != nil {
 		p := a.newProblem(c.lang, control, err)
-		ctx.SetHeader("Content-Type", problemType)
+		ctx.SetHeader("Content-Type", problem.MediaType)
 		if p.Status == http.StatusUnauthorized {
 			ctx.SetHeader("WWW-Authenticate", "Bearer")
 		}
@@ -220,48 +220,18 @@ func (a *API) admit(ctx context.Context, op, authorization string) (who access.P
 	return who, access.Allow(op, who, a.Profile())
 }
 
-// problemType is the media type of RFC 9457.
-const problemType = "application/problem+json"
-
-// A problem is an RFC 9457 problem. Title and detail are in the reader's language; message is for
-// operators, in English, and is left out when the fault is ours.
-type problem struct {
-	Type    string `json:"type"`
-	Title   string `json:"title"`
-	Status  int    `json:"status"`
-	Detail  string `json:"detail,omitempty"`
-	Message string `json:"message,omitempty"`
-	Hint    string `json:"hint,omitempty"`
-	Kind    string `json:"kind"`
-}
-
-// Error makes a problem an error that package huma writes as it is.
-func (p *problem) Error() string { return p.Title }
-
-// GetStatus returns the HTTP status.
-func (p *problem) GetStatus() int { return p.Status }
-
-// ContentType returns the media type of problems.
-func (p *problem) ContentType(string) string { return problemType }
-
-func (a *API) newProblem(lang words.Lang, control bool, err error) *problem {
-	kind := houvast.KindOf(err)
-	p := &problem{Type: "urn:houvast:problem:" + houvast.CodeOf(err), Status: kind.Status(), Kind: kind.String(), Hint: houvast.HintOf(err)}
-	p.Title, p.Detail = a.Words.Problem(lang, err)
-	if control || kind != houvast.Internal && kind != houvast.Corrupt {
-		p.Message = err.Error()
-	}
-	if kind == houvast.Internal || kind == houvast.Corrupt {
+func (a *API) newProblem(lang words.Lang, control bool, err error) *problem.Problem {
+	if kind := houvast.KindOf(err); kind == houvast.Internal || kind == houvast.Corrupt {
 		a.Log.Error("a request failed", "error", err, "ops", houvast.Trace(err))
 	}
-	return p
+	return problem.New(a.Words, lang, control, err)
 }
 
 // problem writes err as the answer.
 func (a *API) problem(w http.ResponseWriter, r *http.Request, err error) {
 	_, control := r.Context().Value(controlKey{}).(uint32)
 	p := a.newProblem(words.Match(r.Header.Get("Accept-Language")), control, err)
-	w.Header().Set("Content-Type", problemType)
+	w.Header().Set("Content-Type", problem.MediaType)
 	if houvast.KindOf(err).Retry() {
 		w.Header().Set("Retry-After", "5")
 	}
@@ -271,34 +241,3 @@ func (a *API) problem(w http.ResponseWriter, r *http.Request, err error) {
 	w.WriteHeader(p.Status)
 	json.NewEncoder(w).Encode(p)
 }
-
-// ownProblems makes package huma report its own findings (a body that is no JSON, an unknown field)
-// as our problems. Its default would echo what was sent.
-var ownProblems = sync.OnceFunc(func() {
-	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-		kind := houvast.Invalid
-		switch {
-		case status == http.StatusRequestEntityTooLarge:
-			kind = houvast.TooLarge
-		case status == http.StatusUnsupportedMediaType:
-			kind = houvast.Unsupported
-		case status >= 500:
-			kind = houvast.Internal
-		}
-		code := kind.String()
-		var where []string
-		for _, e := range errs {
-			if d, ok := e.(huma.ErrorDetailer); ok && d.ErrorDetail() != nil {
-				where = append(where, d.ErrorDetail().Location)
-				if strings.HasPrefix(d.ErrorDetail().Message, "unexpected property") {
-					code = "unknown-field"
-				}
-			}
-		}
-		p := &problem{Type: "urn:houvast:problem:" + code, Title: "The request is not valid", Status: kind.Status(), Kind: kind.String()}
-		if len(where) > 0 {
-			p.Message = "see " + strings.Join(where, ", ")
-		}
-		return p
-	}
-})

@@ -3,9 +3,6 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
-	"mime/multipart"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/access"
+	"github.com/houvast/houvast/internal/httpapi/form"
 	"github.com/houvast/houvast/internal/pipeline"
 )
 
@@ -22,32 +20,19 @@ func (a *API) items(api huma.API) {
 	route(a, api, "technical.list", "GET", "/api/v1/technical", "What could not be looked at", a.listTechnical)
 }
 
-// Bounds of the form of an upload.
-const (
-	maxParts = 24
-	maxField = 4 << 10 // bytes
-)
-
 // createItem takes a multipart form: the part "file", and any of the facts as text parts before or
 // after it. The answer is written and flushed before the item may be looked at.
 func (a *API) createItem(w http.ResponseWriter, r *http.Request, who access.Principal) error {
 	r.Body = http.MaxBytesReader(w, r.Body, a.P.Settings.MaxBytes+maxBody)
-	form, err := r.MultipartReader()
-	if err != nil {
-		return houvast.Errorf("items.create", houvast.Unsupported, "", "an item is handed in as multipart/form-data").
-			WithHint("send the bytes as the part named file")
-	}
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > 128 {
 		return houvast.Errorf("items.create", houvast.Invalid, "bad-field", "the idempotency key is longer than 128 characters")
 	}
-	f := &uploadForm{form: form}
-	f.up.Account.Source = who.Source
-	file, err := f.next()
+	f, err := form.Read(r, who.Source, a.P.Settings.MaxBytes)
 	if err != nil {
 		return err
 	}
-	receipt, err := a.P.Receive(r.Context(), pipeline.Incoming{Source: who.Source, Key: key, Body: tooLarge{file, a.P.Settings.MaxBytes}, Upload: f.rest})
+	receipt, err := a.P.Receive(r.Context(), pipeline.Incoming{Source: who.Source, Key: key, Body: f.File, Upload: f.Rest})
 	if err != nil {
 		return err
 	}
@@ -62,126 +47,6 @@ func (a *API) createItem(w http.ResponseWriter, r *http.Request, who access.Prin
 	http.NewResponseController(w).Flush() // an error means that the platform has gone; its item is safe
 	if receipt.Bell != nil {
 		a.Adopt(*receipt.Bell)
-	}
-	return nil
-}
-
-// tooLarge gives the error of http.MaxBytesReader its kind.
-type tooLarge struct {
-	io.Reader
-	limit int64
-}
-
-func (t tooLarge) Read(p []byte) (int, error) {
-	n, err := t.Reader.Read(p)
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		err = houvast.Errorf("items.create", houvast.TooLarge, "too_large", "the upload is larger than %d MiB", t.limit>>20).
-			WithHint("the bound is [limits] upload_mib")
-	}
-	return n, err
-}
-
-// An uploadForm reads the parts of an upload in whatever order they come.
-type uploadForm struct {
-	form  *multipart.Reader
-	up    houvast.Upload
-	parts int
-	seen  map[string]bool
-}
-
-// next reads text parts up to the file and returns it.
-func (f *uploadForm) next() (io.Reader, error) {
-	const op = "items.create"
-	for {
-		part, err := f.form.NextPart()
-		if errors.Is(err, io.EOF) {
-			return nil, houvast.Errorf(op, houvast.Invalid, "no-file", "the form has no part named file")
-		}
-		if err != nil {
-			return nil, broken(err)
-		}
-		if f.parts++; f.parts > maxParts {
-			return nil, houvast.Errorf(op, houvast.TooLarge, "too_large", "the form has more than %d parts", maxParts)
-		}
-		name := part.FormName()
-		if f.seen == nil {
-			f.seen = map[string]bool{}
-		}
-		if f.seen[name] {
-			return nil, houvast.Errorf(op, houvast.Invalid, "bad-field", "a part of the form comes twice")
-		}
-		f.seen[name] = true
-		if name == "file" {
-			f.up.FileName = part.FileName()
-			return part, nil
-		}
-		if err := f.field(name, part); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// rest reads the text parts that follow the file.
-func (f *uploadForm) rest() (houvast.Upload, error) {
-	_, err := f.next()
-	switch houvast.CodeOf(err) {
-	case "no-file": // there is one already; this is the end of the form
-		return f.up, nil
-	case "internal":
-		return f.up, houvast.Errorf("items.create", houvast.Invalid, "bad-field", "a part of the form comes twice")
-	}
-	return f.up, err
-}
-
-func broken(err error) error {
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		return houvast.Errorf("items.create", houvast.TooLarge, "too_large", "the upload is too large").WithHint("the bound is [limits] upload_mib")
-	}
-	return houvast.Errorf("items.create", houvast.Invalid, "upload-broken", "the form breaks off or is not well-formed")
-}
-
-func (f *uploadForm) field(name string, part io.Reader) error {
-	const op = "items.create"
-	text, err := io.ReadAll(io.LimitReader(part, maxField+1))
-	if err != nil {
-		return broken(err)
-	}
-	if len(text) > maxField {
-		return houvast.Errorf(op, houvast.TooLarge, "too_large", "a field of the form is longer than %d bytes", maxField)
-	}
-	v := string(text)
-	switch name {
-	case "account":
-		f.up.Account.ID = v
-	case "screen_name":
-		f.up.ScreenName = v
-	case "email":
-		f.up.Email = v
-	case "profile_url":
-		f.up.ProfileURL = v
-	case "uploaded_at":
-		if f.up.UploadedAt, err = time.Parse(time.RFC3339Nano, v); err != nil {
-			return houvast.Errorf(op, houvast.Invalid, "bad-field", "the field uploaded_at is not a time with a zone, as in RFC 3339").
-				WithHint("for example 2026-11-23T17:05:09Z")
-		}
-		f.up.UploadedAt = f.up.UploadedAt.UTC()
-	case "ip":
-		f.up.IP = v
-	case "port":
-		if f.up.Port, err = strconv.Atoi(v); err != nil || f.up.Port < 1 || f.up.Port > 65535 {
-			return houvast.Errorf(op, houvast.Invalid, "bad-field", "the field port is not a number from 1 to 65535")
-		}
-	case "url":
-		f.up.URL = v
-	case "context":
-		f.up.Context = v
-	case "context_kind":
-		f.up.ContextKind = houvast.ContextKind(v)
-	default:
-		return houvast.Errorf(op, houvast.Invalid, "unknown-field", "the form has a part that is not known").
-			WithHint("known are file, account, screen_name, email, profile_url, uploaded_at, ip, port, url, context, context_kind")
 	}
 	return nil
 }
