@@ -82,14 +82,14 @@ type Decision string
 
 // The eight decisions.
 const (
-	DecideAbuse        Decision = "abuse"
-	DecideUrgent       Decision = "urgent"
-	DecideOwn          Decision = "own"
-	DecideAgeInDoubt   Decision = "age_in_doubt"
-	DecideDrawn        Decision = "drawn"
-	DecideFamily       Decision = "family_medical_art"
-	DecideNotAbuse     Decision = "not_abuse"
-	DecideCannotTell   Decision = "cannot_tell"
+	DecideAbuse      Decision = "abuse"
+	DecideUrgent     Decision = "urgent"
+	DecideOwn        Decision = "own"
+	DecideAgeInDoubt Decision = "age_in_doubt"
+	DecideDrawn      Decision = "drawn"
+	DecideFamily     Decision = "family_medical_art"
+	DecideNotAbuse   Decision = "not_abuse"
+	DecideCannotTell Decision = "cannot_tell"
 )
 
 // Decisions returns all eight, in the order in which a console shows them.

@@ -1,6 +1,13 @@
 package houvast
 
-import "time"
+import (
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
 
 // ItemID names an item: random, so that it tells nothing and cannot be guessed.
 type ItemID string
@@ -54,4 +61,42 @@ type Upload struct {
 	URL         string      `json:"url,omitempty"`
 	Context     string      `json:"context,omitempty"`
 	ContextKind ContextKind `json:"context_kind,omitempty"`
+}
+
+// maxText bounds each text that comes with an upload, in bytes.
+const maxText = 2083
+
+// Check refuses facts that a report could not carry. Its error names the field and never repeats what
+// is in it.
+func (u Upload) Check() error {
+	const op = "houvast.Upload"
+	bad := func(field, what string) error {
+		return Errorf(op, Invalid, "bad-field", "the field %s %s", field, what)
+	}
+	for field, text := range map[string]string{"account": u.Account.ID, "screen_name": u.ScreenName, "email": u.Email,
+		"profile_url": u.ProfileURL, "file_name": u.FileName, "url": u.URL, "context": u.Context} {
+		if len(text) > maxText || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return bad(field, "is longer than 2083 bytes, or is no plain text")
+		}
+	}
+	if len(u.Account.ID) > 255 || len(u.ScreenName) > 256 || len(u.Email) > 255 {
+		return bad("account, screen_name or email", "is longer than 255 characters")
+	}
+	if u.IP != "" {
+		if _, err := netip.ParseAddr(u.IP); err != nil {
+			return bad("ip", "is not an IP address")
+		}
+	}
+	if u.Port < 0 || u.Port > 65535 {
+		return bad("port", "is not a number from 1 to 65535")
+	}
+	for field, text := range map[string]string{"url": u.URL, "profile_url": u.ProfileURL} {
+		if v, err := url.Parse(text); text != "" && (err != nil || v.Scheme != "http" && v.Scheme != "https" || v.Host == "" || strings.ContainsAny(text, " \t")) {
+			return bad(field, "is not an address that begins with http:// or https://")
+		}
+	}
+	if u.ContextKind != "" && !slices.Contains(ContextKinds(), u.ContextKind) {
+		return bad("context_kind", "is not one of public_post, public_room, profile, reported")
+	}
+	return nil
 }

@@ -11,11 +11,6 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"net/netip"
-	"net/url"
-	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/fault"
@@ -75,7 +70,7 @@ func (p *Pipeline) Receive(ctx context.Context, in Incoming) (Receipt, error) {
 	fault.Point("receive.blob")
 	up, err := in.Upload()
 	if err == nil {
-		err = checkUpload(up)
+		err = up.Check()
 	}
 	if err != nil {
 		return Receipt{}, p.unreceive(ctx, it.Blob, err)
@@ -212,41 +207,4 @@ func idemHash(sha256hex string, upload []byte) string {
 	h.Write([]byte(sha256hex))
 	h.Write(bytes.TrimSpace(upload))
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// maxText bounds each text that comes with an upload, in bytes.
-const maxText = 2083
-
-// checkUpload refuses facts that a report could not carry. It never repeats them.
-func checkUpload(u houvast.Upload) error {
-	const op = "pipeline.Receive"
-	bad := func(field, what string) error {
-		return houvast.Errorf(op, houvast.Invalid, "bad-field", "the field %s %s", field, what)
-	}
-	for field, text := range map[string]string{"account": u.Account.ID, "screen_name": u.ScreenName, "email": u.Email,
-		"profile_url": u.ProfileURL, "file_name": u.FileName, "url": u.URL, "context": u.Context} {
-		if len(text) > maxText || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return bad(field, "is longer than 2083 bytes, or is no plain text")
-		}
-	}
-	if len(u.Account.ID) > 255 || len(u.ScreenName) > 256 || len(u.Email) > 255 {
-		return bad("account, screen_name or email", "is longer than 255 characters")
-	}
-	if u.IP != "" {
-		if _, err := netip.ParseAddr(u.IP); err != nil {
-			return bad("ip", "is not an IP address")
-		}
-	}
-	if u.Port < 0 || u.Port > 65535 {
-		return bad("port", "is not a number from 1 to 65535")
-	}
-	for field, text := range map[string]string{"url": u.URL, "profile_url": u.ProfileURL} {
-		if v, err := url.Parse(text); text != "" && (err != nil || v.Scheme != "http" && v.Scheme != "https" || v.Host == "" || strings.ContainsAny(text, " \t")) {
-			return bad(field, "is not an address that begins with http:// or https://")
-		}
-	}
-	if u.ContextKind != "" && !slices.Contains(houvast.ContextKinds(), u.ContextKind) {
-		return bad("context_kind", "is not one of public_post, public_room, profile, reported")
-	}
-	return nil
 }
