@@ -24,7 +24,7 @@ func (a *API) evidence(api huma.API) {
 
 func (a *API) audit(api huma.API) {
 	route(a, api, "audit.verify", "GET", "/api/v1/audit/verify", "Whether the log was changed", a.verifyAudit)
-	a.raw(api, "audit.export", "GET", "/api/v1/audit/export", "The log, a JSON object a line", a.exportAudit)
+	a.raw(api, "audit.export", "GET", "/api/v1/audit/export", "The log, a JSON object a line", a.exportAudit, "after")
 	route(a, api, "events.list", "GET", "/api/v1/events", "What happened, without content", a.listEvents)
 }
 

@@ -22,6 +22,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -95,7 +96,7 @@ func (a *API) Handler() (h http.Handler, err error) {
 // Routes returns "METHOD /path" of every operation by its id, read from what was registered.
 func (a *API) Routes() map[string]string { return a.ops }
 
-// outer sets what every answer carries and turns a panic into a problem.
+// outer sets what every answer carries, and turns a panic and the lack of a route into a problem.
 func (a *API) outer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -112,6 +113,14 @@ func (a *API) outer(next http.Handler) http.Handler {
 				a.problem(w, r, houvast.Errorf("httpapi", houvast.Internal, "", "a defect in Houvast"))
 			}
 		}()
+		allow, err := problem.Unrouted(a.mux, r)
+		if allow != "" {
+			h.Set("Allow", allow)
+		}
+		if err != nil {
+			a.problem(w, r, err)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -142,13 +151,19 @@ func route[I, O any](a *API, api huma.API, id, method, path, summary string, fn 
 		})
 }
 
-// raw registers an operation that reads or writes a stream, outside the typed ones.
-func (a *API) raw(api huma.API, id, method, path, summary string, fn func(w http.ResponseWriter, r *http.Request, who access.Principal) error) {
+// raw registers an operation that reads or writes a stream, outside the typed ones. query names the
+// parameters that it knows.
+func (a *API) raw(api huma.API, id, method, path, summary string, fn func(w http.ResponseWriter, r *http.Request, who access.Principal) error, query ...string) {
 	a.register(id, method, path)
 	api.OpenAPI().AddOperation(&huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary,
 		Security: []map[string][]string{{"bearer": {}}}})
 	a.mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
 		who, err := a.admit(r.Context(), id, r.Header.Get("Authorization"))
+		for name := range r.URL.Query() {
+			if err == nil && !slices.Contains(query, name) {
+				err = houvast.Errorf(id, houvast.Invalid, "unknown-field", "see query")
+			}
+		}
 		if err == nil {
 			err = fn(w, r, who)
 		}
@@ -205,7 +220,7 @@ func (a *API) gate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	c.who = who
-	next(huma.WithValue(ctx, callerKey{}, c))
+	next(problem.For(huma.WithValue(ctx, callerKey{}, c), a.Words, c.lang))
 }
 
 // admit returns who asks, if the rule of the operation lets them.

@@ -4,6 +4,8 @@ package problem
 
 import (
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -36,45 +38,115 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType returns the media type of problems.
 func (p *Problem) ContentType(string) string { return MediaType }
 
+// noMethod is the one code whose status is not that of its kind.
+const noMethod = "method-not-allowed"
+
 // New returns the problem of err. control says that an operator asks, who may read the message
-// even when the fault is ours.
+// even when the fault is ours, or when it quotes what was sent, as the one about an id does.
 func New(texts *words.Words, lang words.Lang, control bool, err error) *Problem {
 	kind := houvast.KindOf(err)
 	p := &Problem{Type: "urn:houvast:problem:" + houvast.CodeOf(err), Status: kind.Status(), Kind: kind.String(), Hint: houvast.HintOf(err)}
 	p.Title, p.Detail = texts.Problem(lang, err)
-	if control || kind != houvast.Internal && kind != houvast.Corrupt {
+	if control || kind != houvast.Internal && kind != houvast.Corrupt && houvast.CodeOf(err) != "bad-id" {
 		p.Message = err.Error()
 	}
+	if houvast.CodeOf(err) == noMethod {
+		p.Status = http.StatusMethodNotAllowed
+	}
 	return p
+}
+
+// readerKey finds the reader in a context.
+type readerKey struct{}
+
+type reader struct {
+	texts *words.Words
+	lang  words.Lang
+}
+
+// For notes in whose language the findings of package huma about a request are told.
+func For(ctx huma.Context, texts *words.Words, lang words.Lang) huma.Context {
+	return huma.WithValue(ctx, readerKey{}, reader{texts, lang})
 }
 
 // Own makes package huma report its own findings (a body that is no JSON, an unknown field)
 // as our problems. Its default would echo what was sent.
 var Own = sync.OnceFunc(func() {
-	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-		kind := houvast.Invalid
-		switch {
-		case status == http.StatusRequestEntityTooLarge:
-			kind = houvast.TooLarge
-		case status == http.StatusUnsupportedMediaType:
-			kind = houvast.Unsupported
-		case status >= 500:
-			kind = houvast.Internal
-		}
-		code := kind.String()
-		var where []string
-		for _, e := range errs {
-			if d, ok := e.(huma.ErrorDetailer); ok && d.ErrorDetail() != nil {
-				where = append(where, d.ErrorDetail().Location)
-				if strings.HasPrefix(d.ErrorDetail().Message, "unexpected property") {
-					code = "unknown-field"
-				}
-			}
-		}
-		p := &Problem{Type: "urn:houvast:problem:" + code, Title: "The request is not valid", Status: kind.Status(), Kind: kind.String()}
-		if len(where) > 0 {
-			p.Message = "see " + strings.Join(where, ", ")
-		}
-		return p
+	huma.NewError = func(status int, _ string, errs ...error) huma.StatusError { return found(reader{}, status, errs) }
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
+		r, _ := ctx.Context().Value(readerKey{}).(reader)
+		return found(r, status, errs)
 	}
 })
+
+// found makes a problem of what package huma found. It names the fields that are wrong and are ours;
+// the name of an unknown one is the sender's and stays out.
+func found(r reader, status int, errs []error) *Problem {
+	kind := houvast.Invalid
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		kind = houvast.TooLarge
+	case status == http.StatusUnsupportedMediaType:
+		kind = houvast.Unsupported
+	case status >= 500:
+		kind = houvast.Internal
+	}
+	code := kind.String()
+	var where []string
+	for _, e := range errs {
+		d, ok := e.(huma.ErrorDetailer)
+		if !ok || d.ErrorDetail() == nil {
+			continue
+		}
+		at, says := d.ErrorDetail().Location, d.ErrorDetail().Message
+		if strings.HasPrefix(says, "unexpected property") || strings.HasPrefix(says, "unknown query parameter") {
+			code = "unknown-field"
+			at, _, _ = strings.Cut(at, ".")
+		}
+		if !slices.Contains(where, at) {
+			where = append(where, at)
+		}
+	}
+	slices.Sort(where)
+	p := &Problem{Type: "urn:houvast:problem:" + code, Status: kind.Status(), Kind: kind.String()}
+	if r.texts != nil {
+		p.Title, p.Detail = r.texts.Problem(r.lang, houvast.Errorf("", kind, code, ""))
+	}
+	if len(where) > 0 {
+		p.Message = "see " + strings.Join(where, ", ")
+	}
+	return p
+}
+
+// Unrouted returns what to answer to a request that mux has no route for, nil when it has one. A
+// path that is not in its shortest form has none: the redirect that package http would send echoes it.
+// allow is the methods that the path has.
+func Unrouted(mux *http.ServeMux, r *http.Request) (allow string, err error) {
+	h, pattern := mux.Handler(r)
+	if pattern != "" && path.Clean(r.URL.Path) == r.URL.Path {
+		return "", nil
+	}
+	answer := statusOnly{header: http.Header{}}
+	if pattern == "" {
+		h.ServeHTTP(&answer, r)
+	}
+	if answer.status == http.StatusMethodNotAllowed {
+		return answer.header.Get("Allow"), houvast.Errorf("problem.Unrouted", houvast.Invalid, noMethod, "this route has other methods")
+	}
+	return "", houvast.Errorf("problem.Unrouted", houvast.NotFound, "", "there is no such route")
+}
+
+// statusOnly is an answer whose body nobody wants.
+type statusOnly struct {
+	header http.Header
+	status int
+}
+
+// Header returns the header.
+func (s *statusOnly) Header() http.Header { return s.header }
+
+// WriteHeader keeps the status.
+func (s *statusOnly) WriteHeader(status int) { s.status = status }
+
+// Write drops p.
+func (s *statusOnly) Write(p []byte) (int, error) { return len(p), nil }
