@@ -26,11 +26,14 @@ type Outcome struct {
 // Decide records a reviewer's verdict and carries out what follows from it, unless a second person
 // must agree first.
 func (p *Pipeline) Decide(ctx context.Context, ask Ask, id houvast.CaseID, v review.Verdict) (Outcome, error) {
-	_, facts, err := p.CaseFacts(ctx, id)
-	if err != nil {
-		return Outcome{}, houvast.Wrap("pipeline.Decide", err)
+	_, facts, missing := p.CaseFacts(ctx, id)
+	if missing != nil && houvast.KindOf(missing) != houvast.Gone {
+		return Outcome{}, houvast.Wrap("pipeline.Decide", missing)
 	}
 	return Do(ctx, p, ask, func(tx *store.Tx) (out Outcome, done Done, err error) {
+		if missing != nil { // what was asked before is answered as before, also when the facts are gone
+			return out, done, missing
+		}
 		c, err := review.Get(tx, id)
 		if err != nil {
 			return out, done, err
@@ -51,15 +54,18 @@ func (p *Pipeline) Decide(ctx context.Context, ask Ask, id houvast.CaseID, v rev
 // Confirm records what the second person said about a decision. When they agree, what follows from
 // it happens now; when not, the case goes back to the queue.
 func (p *Pipeline) Confirm(ctx context.Context, ask Ask, id houvast.CaseID, agree bool) (Outcome, error) {
-	c, facts, err := p.CaseFacts(ctx, id)
-	if err != nil {
-		return Outcome{}, houvast.Wrap("pipeline.Confirm", err)
+	c, facts, missing := p.CaseFacts(ctx, id)
+	var words string
+	if missing == nil {
+		words, missing = p.OpenWords(ctx, c)
 	}
-	words, err := p.OpenWords(ctx, c)
-	if err != nil {
-		return Outcome{}, houvast.Wrap("pipeline.Confirm", err)
+	if missing != nil && houvast.KindOf(missing) != houvast.Gone {
+		return Outcome{}, houvast.Wrap("pipeline.Confirm", missing)
 	}
 	return Do(ctx, p, ask, func(tx *store.Tx) (out Outcome, done Done, err error) {
+		if missing != nil {
+			return out, done, missing
+		}
 		c, err := review.Confirm(tx, id, ask.By, agree, p.Settings.SelfApproval)
 		if err != nil {
 			return out, done, err
@@ -151,17 +157,28 @@ func (p *Pipeline) Schedule(tx *store.Tx, c review.Case, at time.Time) error {
 	return task.Ring(tx, taskExpire, e.ID.String(), at)
 }
 
-// followPlatform proposes to the platform what the decision says. Whatever is proposed waits for the
-// first withhold, so that nothing overtakes it.
-func (p *Pipeline) followPlatform(tx *store.Tx, c review.Case, cons review.Consequence) error {
-	first, err := action.ByKey(tx, "withhold "+c.ID.String())
-	if err != nil && houvast.KindOf(err) != houvast.NotFound {
+// proposeShown proposes what the platform should do with the item of a case. It waits for whatever
+// hid or showed the item last: what overtook that would be undone by it.
+func proposeShown(tx *store.Tx, c review.Case, kind action.Kind, why string, payload map[string]any, by houvast.Actor) error {
+	earlier, err := action.About(tx, string(c.Item))
+	if err != nil {
 		return err
 	}
+	var last houvast.ActionID
+	for _, a := range earlier {
+		if a.Kind == action.Withhold || a.Kind == action.Release {
+			last = a.ID
+		}
+	}
+	_, err = action.Propose(tx, action.Proposal{Kind: kind, Key: string(kind) + " " + why + " " + c.ID.String(),
+		Subject: string(c.Item), Payload: payload, After: last, By: by})
+	return err
+}
+
+// followPlatform proposes to the platform what the decision says.
+func (p *Pipeline) followPlatform(tx *store.Tx, c review.Case, cons review.Consequence) (err error) {
 	propose := func(kind action.Kind, payload map[string]any) error {
-		_, err := action.Propose(tx, action.Proposal{Kind: kind, Key: string(kind) + " decided " + c.ID.String(),
-			Subject: string(c.Item), Payload: payload, After: first.ID, By: c.DecidedBy})
-		return err
+		return proposeShown(tx, c, kind, "decided", payload, c.DecidedBy)
 	}
 	var keep = map[string]any{"decision": "kept withheld"}
 	switch cons.Platform {
@@ -269,7 +286,7 @@ func (p *Pipeline) withholdEnds(ctx context.Context, bell task.Bell) error {
 	if err != nil {
 		return err
 	}
-	return p.W.Update(ctx, func(tx *store.Tx) error {
+	err = p.W.Update(ctx, func(tx *store.Tx) error {
 		c, err := review.Get(tx, id)
 		if err != nil {
 			return err
@@ -277,12 +294,7 @@ func (p *Pipeline) withholdEnds(ctx context.Context, bell task.Bell) error {
 		if c.State == review.Decided || c.Withheld.IsZero() || tx.Now().Before(c.Withheld) {
 			return bell.Done(tx)
 		}
-		first, err := action.ByKey(tx, "withhold "+c.ID.String())
-		if err != nil {
-			return err
-		}
-		_, err = action.Propose(tx, action.Proposal{Kind: action.Release, Key: "release expired " + c.ID.String(), Subject: string(c.Item),
-			Payload: map[string]any{"reason": "the withhold ran out before a decision"}, After: first.ID, By: houvast.SystemActor("policy")})
+		err = proposeShown(tx, c, action.Release, "expired", map[string]any{"reason": "the withhold ran out before a decision"}, houvast.SystemActor("policy"))
 		if err != nil {
 			return err
 		}
@@ -294,4 +306,5 @@ func (p *Pipeline) withholdEnds(ctx context.Context, bell task.Bell) error {
 		}
 		return bell.Done(tx)
 	})
+	return err
 }

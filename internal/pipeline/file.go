@@ -20,11 +20,14 @@ import (
 // Approve lets a report be filed, when its check blocks nothing. The action that files it is
 // approved in the same transaction.
 func (p *Pipeline) Approve(ctx context.Context, ask Ask, id houvast.ReportID) (report.State, error) {
-	r, content, viewed, err := p.ReportContent(ctx, id)
-	if err != nil {
-		return "", houvast.Wrap("pipeline.Approve", err)
+	r, content, viewed, missing := p.ReportContent(ctx, id)
+	if missing != nil && houvast.KindOf(missing) != houvast.Gone {
+		return "", houvast.Wrap("pipeline.Approve", missing)
 	}
 	return Do(ctx, p, ask, func(tx *store.Tx) (report.State, Done, error) {
+		if missing != nil {
+			return "", Done{}, missing
+		}
 		findings := report.Check(r, content, viewed, tx.Now())
 		r, err := report.Approve(tx, r, findings, ask.By, p.Settings.SelfApproval)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
 	"time"
 
 	"github.com/houvast/houvast"
@@ -96,16 +97,34 @@ func (p *Pipeline) look(ctx context.Context, it item.Item) (v view, err error) {
 	}
 	answer, err := p.Children.Do(ctx, sandbox.Request{Op: OpHash}, plain)
 	if err == nil {
-		if err = json.Unmarshal(answer, &v.Perceptual); err != nil {
-			return view{Perceptual: houvast.Perceptual{Status: houvast.Unreadable, Reason: string(sandbox.ChildAnswer)}}, nil
+		if json.Unmarshal(answer, &v.Perceptual) != nil || !v.plausible() {
+			return unreadable(string(sandbox.ChildAnswer)), nil
 		}
 		return v, nil
+	}
+	if houvast.KindOf(err) == houvast.TooLarge { // to be decoded; its digests are compared all the same
+		return unreadable(houvast.CodeOf(err)), nil
 	}
 	reason := sandbox.ReasonOf(err)
 	if reason == "" || reason == sandbox.LayerMiss || reason == sandbox.ChildStart {
 		return v, err // nothing was tried: the item waits until the machine is put right
 	}
-	return view{houvast.Perceptual{Status: houvast.Unreadable, Reason: string(reason)}, reason.Again()}, nil
+	v = unreadable(string(reason))
+	v.again = reason.Again()
+	return v, nil
+}
+
+func unreadable(reason string) view {
+	return view{Perceptual: houvast.Perceptual{Status: houvast.Unreadable, Reason: reason}}
+}
+
+var plainWords = regexp.MustCompile(`^[A-Za-z0-9 ,.:;/+-]{0,100}$`)
+
+// plausible refuses what no child of ours says: a child may have been taken over, and what it says
+// is written into rows and the log.
+func (v view) plausible() bool {
+	known := v.did() || v.Status == houvast.Unreadable || v.Status == houvast.Archive || v.Status == houvast.NotMedia
+	return known && plainWords.MatchString(v.Reason) && plainWords.MatchString(v.MediaType)
 }
 
 func digests(it item.Item) (d houvast.Digests) {
@@ -117,7 +136,7 @@ func digests(it item.Item) (d houvast.Digests) {
 
 // nothing ends the walk of an item that met nothing: its bytes and its uploader's facts go at once.
 func (p *Pipeline) nothing(ctx context.Context, bell task.Bell, it item.Item) error {
-	return p.W.Update(ctx, func(tx *store.Tx) error {
+	err := p.W.Update(ctx, func(tx *store.Tx) error {
 		if err := item.LookedAt(tx, it.ID); err != nil {
 			return err
 		}
@@ -126,6 +145,7 @@ func (p *Pipeline) nothing(ctx context.Context, bell task.Bell, it item.Item) er
 		}
 		return bell.Done(tx)
 	})
+	return err
 }
 
 // couldNotLook puts the item into the technical queue: never a case, never clean.
@@ -134,7 +154,7 @@ func (p *Pipeline) couldNotLook(ctx context.Context, bell task.Bell, it item.Ite
 	if reason == "" {
 		reason = string(v.Status)
 	}
-	return p.W.Update(ctx, func(tx *store.Tx) error {
+	err := p.W.Update(ctx, func(tx *store.Tx) error {
 		until := it.Keep
 		if until.IsZero() {
 			until = tx.Now().Add(p.Settings.CouldNotLook)
@@ -156,6 +176,7 @@ func (p *Pipeline) couldNotLook(ctx context.Context, bell task.Bell, it item.Ite
 		}
 		return nil
 	})
+	return err
 }
 
 // openCase takes the bytes into evidence under a key of their own, and opens the case in one
@@ -286,7 +307,8 @@ func (p *Pipeline) reseal(ctx context.Context, it item.Item, name string, key se
 // erase deletes a blob that nothing names any more.
 func (p *Pipeline) erase(ctx context.Context, bell task.Bell) error {
 	fault.Point("erase")
-	return p.Blobs.Delete(ctx, bell.Subject)
+	err := p.Blobs.Delete(ctx, bell.Subject)
+	return err
 }
 
 // drop ends the keeping of what could not be looked at.
@@ -306,13 +328,15 @@ func (p *Pipeline) drop(ctx context.Context, bell task.Bell) error {
 		return err
 	}
 	fault.Point("drop.deleted")
-	return p.W.Update(ctx, func(tx *store.Tx) error {
-		if err := item.Gone(tx, it.ID); err != nil {
-			return err
+	err = p.W.Update(ctx, func(tx *store.Tx) error {
+		now, err := item.Get(tx, it.ID)
+		if err == nil && now.State == houvast.ItemCouldNotLook { // a second look may have been quicker
+			err = errors.Join(item.Gone(tx, it.ID), note(tx, "item", "item.gone", string(it.ID), map[string]string{"reason": it.Reason}))
 		}
-		if err := note(tx, "item", "item.gone", string(it.ID), map[string]string{"reason": it.Reason}); err != nil {
+		if err != nil {
 			return err
 		}
 		return bell.Done(tx)
 	})
+	return err
 }

@@ -129,42 +129,51 @@ type Done struct {
 // Did is a Done with its facts.
 func Did(subject string, detail map[string]string) Done { return Done{subject, detail} }
 
+// kept is what a request that comes again is answered from: the answer, and the line that must be
+// signed before anybody is given it.
+type kept struct {
+	Line   int64           `json:"line"`
+	Answer json.RawMessage `json:"answer"`
+}
+
 // Do is a person's or a program's write in one transaction, with its audit line. It returns when the
-// line is under a signed checkpoint: what is answered has happened and can be proved. The answer of
-// fn must hold nothing that may not be stored in clear.
+// line is under a signed checkpoint: what is answered has happened and can be proved. That holds for
+// a repeated request too. The answer of fn must hold nothing that may not be stored in clear.
 func Do[T any](ctx context.Context, p *Pipeline, ask Ask, fn func(tx *store.Tx) (T, Done, error)) (answer T, err error) {
 	op := "pipeline." + ask.Op
 	req := store.Request{Actor: ask.By, Op: ask.Op, Key: ask.Key, Body: ask.Body}
-	var lines []int64
+	var line int64
 	err = p.W.Update(ctx, func(tx *store.Tx) error {
-		lines = lines[:0]
 		before, found, err := tx.Asked(req)
 		if err != nil {
 			return err
 		}
 		if found {
-			return json.Unmarshal(before, &answer)
+			var k kept
+			if err = json.Unmarshal(before, &k); err == nil {
+				line, err = k.Line, json.Unmarshal(k.Answer, &answer)
+			}
+			return err
 		}
 		var done Done
 		if answer, done, err = fn(tx); err != nil {
 			return err
 		}
-		id, err := audit.Append(tx, audit.Line{Actor: ask.By, Action: ask.Op, Subject: done.Subject, Detail: done.Detail})
-		if err != nil {
+		line, err = audit.Append(tx, audit.Line{Actor: ask.By, Action: ask.Op, Subject: done.Subject, Detail: done.Detail})
+		if err != nil || req.Key == "" {
 			return err
 		}
-		lines = append(lines, id)
-		if req.Key == "" {
-			return nil
-		}
 		text, err := json.Marshal(answer)
+		if err == nil {
+			text, err = json.Marshal(kept{line, text})
+		}
 		if err != nil {
 			return err
 		}
 		return tx.Answer(req, text)
 	})
-	if err == nil && len(lines) > 0 {
-		err = p.Audit.Wait(ctx, lines...)
+	if err == nil {
+		err = p.Audit.Wait(ctx, line)
 	}
 	return answer, houvast.Wrap(op, err)
 }

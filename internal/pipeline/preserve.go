@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/houvast/houvast"
@@ -26,6 +27,7 @@ func (p *Pipeline) expire(ctx context.Context, bell task.Bell) error {
 	var e evidence.Evidence
 	var due bool
 	err = p.W.Update(ctx, func(tx *store.Tx) (err error) {
+		due = false // an earlier run of this closure may have found it due, and was taken back
 		e, err = evidence.Begin(tx, id)
 		if houvast.CodeOf(err) == "not-due" {
 			return bell.Done(tx) // another bell hangs, or will be hung by the sweep, for when it is
@@ -68,16 +70,9 @@ func (p *Pipeline) tombstone(tx *store.Tx, bell task.Bell, e evidence.Evidence) 
 	if err := p.afterHold(tx, c); err != nil {
 		return err
 	}
-	for _, forget := range []func() error{
-		func() error { return review.Forget(tx, e.Case) },
-		func() error { return report.Forget(tx, e.Case) },
-		func() error { return item.Gone(tx, e.Item) },
-	} {
-		if err := forget(); err != nil {
-			return err
-		}
-	}
-	if err := note(tx, "evidence", "evidence.destroyed", e.ID.String(), map[string]string{"case": e.Case.String(), "why": e.Why, "law": e.Law}); err != nil {
+	err = errors.Join(review.Forget(tx, e.Case), report.Forget(tx, e.Case), item.Gone(tx, e.Item),
+		note(tx, "evidence", "evidence.destroyed", e.ID.String(), map[string]string{"case": e.Case.String(), "why": e.Why, "law": e.Law}))
+	if err != nil {
 		return err
 	}
 	return bell.Done(tx)
@@ -89,12 +84,7 @@ func (p *Pipeline) afterHold(tx *store.Tx, c review.Case) error {
 	if c.State == review.Decided && c.Decision != houvast.DecideCannotTell {
 		return nil
 	}
-	first, err := action.ByKey(tx, "withhold "+c.ID.String())
-	if err != nil && houvast.KindOf(err) != houvast.NotFound {
-		return err
-	}
-	_, err = action.Propose(tx, action.Proposal{Kind: action.Release, Key: "release ended " + c.ID.String(), Subject: string(c.Item),
-		Payload: map[string]any{"reason": "the hold ended"}, After: first.ID, By: houvast.SystemActor("policy")})
+	err := proposeShown(tx, c, action.Release, "ended", map[string]any{"reason": "the hold ended"}, houvast.SystemActor("policy"))
 	if err != nil {
 		return err
 	}

@@ -49,8 +49,8 @@ func (d Desk) Import(ctx context.Context, ask pipeline.Ask, name string, r io.Re
 			err = d.add(ctx, b, chunk, &in)
 		}
 	}
-	// What was added is in the log even when the rest could not be read.
-	_, logErr := pipeline.Do(ctx, d.Pipeline, pipeline.Ask{By: ask.By, Op: ask.Op}, func(*store.Tx) (bool, pipeline.Done, error) {
+	// What was added is in the log even when the rest could not be read, or its sender went away.
+	_, logErr := pipeline.Do(context.WithoutCancel(ctx), d.Pipeline, pipeline.Ask{By: ask.By, Op: ask.Op}, func(*store.Tx) (bool, pipeline.Done, error) {
 		return true, pipeline.Did(name, map[string]string{"added": fmt.Sprint(in.Added), "duplicates": fmt.Sprint(in.Duplicates), "refused": fmt.Sprint(in.Refused)}), nil
 	})
 	return in, houvast.Wrap(op, errors.Join(err, logErr))

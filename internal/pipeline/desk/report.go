@@ -24,17 +24,22 @@ func (d Desk) SendBack(ctx context.Context, ask pipeline.Ask, id houvast.ReportI
 }
 
 func (d Desk) redraft(ctx context.Context, ask pipeline.Ask, id houvast.ReportID, change func(report.Content) report.Content) (report.State, error) {
-	r, content, _, err := d.ReportContent(ctx, id)
-	if err != nil {
-		return "", houvast.Wrap("pipeline.redraft", err)
+	loaded, content, _, missing := d.ReportContent(ctx, id)
+	var sealed []byte
+	if missing == nil {
+		content = change(content)
+		content.Reporter = d.Settings.Reporter // who files may have been completed since the draft
+		sealed, missing = d.SealContent(ctx, loaded, content)
 	}
-	sealed, err := d.SealContent(ctx, r, change(content))
-	if err != nil {
-		return "", houvast.Wrap("pipeline.redraft", err)
+	if missing != nil && houvast.KindOf(missing) != houvast.Gone {
+		return "", houvast.Wrap("pipeline.redraft", missing)
 	}
-	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (report.State, pipeline.Done, error) {
+	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (_ report.State, _ pipeline.Done, err error) {
+		if missing != nil { // a repeated request is answered as before
+			return "", pipeline.Done{}, missing
+		}
+		r := loaded // this may run more than once
 		if r.Recipient == "" && len(d.Settings.Recipients) > 0 {
-			var err error
 			if r, err = report.Address(tx, r, d.Settings.Recipients[0].Name, d.Settings.Recipients[0].Environment); err != nil {
 				return "", pipeline.Done{}, err
 			}
@@ -75,6 +80,7 @@ func (d Desk) Retract(ctx context.Context, ask pipeline.Ask, id houvast.ReportID
 		if err != nil {
 			return "", pipeline.Done{}, err
 		}
+		again := r.Withdrawn
 		r, wait, err := report.Withdraw(tx, r)
 		if err != nil {
 			return "", pipeline.Done{}, err
@@ -86,7 +92,7 @@ func (d Desk) Retract(ctx context.Context, ask pipeline.Ask, id houvast.ReportID
 			}
 		}
 		c, err := review.Get(tx, r.Case)
-		if err == nil {
+		if err == nil && !again { // asking twice does not keep the bytes for longer
 			err = d.Schedule(tx, c, tx.Now().Add(evidence.UndecidedHold))
 		}
 		return r.State, pipeline.Done{Subject: id.String()}, err
