@@ -28,6 +28,7 @@ func bytesReader(b []byte) io.Reader { return bytes.NewReader(b) }
 func (d *demo) startClearinghouse(ctx context.Context) (end func(), err error) {
 	logFile := filepath.Join(filepath.Dir(d.data), filepath.Base(d.data)+".clearinghouse.jsonl")
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", "clearinghouse", "--json", "--listen", "127.0.0.1:0", "--log", logFile)
+	cmd.Args[0] = "houvast" // what the tests know us by
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
@@ -58,7 +59,7 @@ func (d *demo) startClearinghouse(ctx context.Context) (end func(), err error) {
 // refuse has the clearinghouse refuse every finish.
 func (d *demo) refuse(ctx context.Context) error {
 	base := strings.TrimSuffix(d.house.URL, "/ispws")
-	body := strings.NewReader(`[{"endpoint":"finish","kind":"code","code":4100,"times":1000}]`)
+	body := strings.NewReader(`{"faults":[{"endpoint":"finish","kind":"code","code":4100,"times":1000}]}`)
 	req, err := http.NewRequestWithContext(ctx, "POST", base+"/practice/faults", body)
 	if err != nil {
 		return err
@@ -81,6 +82,7 @@ func (d *demo) refuse(ctx context.Context) error {
 // printed.
 func (d *demo) command(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", append(args, "--data", d.data)...)
+	cmd.Args[0] = "houvast"
 	cmd.Env = os.Environ()
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint

@@ -21,6 +21,7 @@ import (
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/draw"
+	"github.com/houvast/houvast/internal/store/storetest"
 )
 
 // TestMain lets the test binary be houvast: in scripts by its name, and as the child that houvast
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "child" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"houvast": main})
+	testscript.Main(storetest.Runner{M: m}, map[string]func(){"houvast": main})
 }
 
 // TestScripts runs testdata/*.txtar. In a script "exits N houvast …" runs a command line and wants

@@ -31,9 +31,15 @@ var (
 	server  *postgres
 )
 
-// Main runs the tests of a package, ends what they started and prints the count per engine.
-func Main(m *testing.M) {
-	code := m.Run()
+// Main runs the tests of a package, ends what they started, prints the count per engine and exits.
+func Main(m *testing.M) { os.Exit(Runner{m}.Run()) }
+
+// A Runner is Main for who has to exit by other means.
+type Runner struct{ M *testing.M }
+
+// Run runs the tests and returns the exit code.
+func (r Runner) Run() int {
+	code := r.M.Run()
 	server.stop()
 	os.RemoveAll(templates.dir)
 	var parts []string
@@ -56,7 +62,7 @@ func Main(m *testing.M) {
 			f.Close()
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
 func count(e store.Engine) *atomic.Int64 {
