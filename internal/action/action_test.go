@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -386,54 +385,6 @@ func TestSweep(t *testing.T) {
 			if a := get(t, w, in[s]); a.State != s {
 				t.Errorf("%s became %s", s, a.State)
 			}
-		}
-	})
-}
-
-// An answer comes from outside: it is kept as text that any database takes, and not more of it than
-// is stated; a strange answer must not have the action sent again and again.
-func TestAnswersAreKeptAsText(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, w store.Writer) {
-		answers := map[string]string{
-			"plain":                   "status 200",
-			"empty":                   "",
-			"too long":                strings.Repeat("a", 1000),
-			"cut in a character":      strings.Repeat("a", 499) + "é and more",
-			"no text":                 "a\xff\xfeb",
-			"a NUL":                   "a\x00b",
-			"long and all of it NULs": strings.Repeat("\x00", 1000),
-		}
-		wants := map[string]string{"plain": "status 200", "too long": strings.Repeat("a", 500), "cut in a character": strings.Repeat("a", 499), "no text": "ab", "a NUL": "ab"}
-		var mu sync.Mutex
-		sent := map[string]int{}
-		start(t, w, action.Runner{Senders: allKinds(func(_ context.Context, a action.Action) (string, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			sent[a.Key]++
-			what, refused := strings.CutPrefix(a.Subject, "refused ")
-			if refused {
-				return "not this", houvast.Errorf("test", houvast.Invalid, "", "%s", answers[what])
-			}
-			return answers[what], nil
-		})})
-		for what := range answers {
-			for prefix, state := range map[string]action.State{"": action.Done, "refused ": action.Refused} {
-				id := propose(t, w, action.Proposal{Kind: action.Withhold, Key: prefix + what, Subject: prefix + what, By: anna})
-				eventually(t, prefix+what, func() bool { return get(t, w, id).State == state })
-				if a := get(t, w, id); a.Answer != wants[what] || a.DoneAt.IsZero() {
-					t.Errorf("%s%s: kept %q", prefix, what, a.Answer)
-				}
-			}
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for key, n := range sent {
-			if n != 1 {
-				t.Errorf("%s was sent %d times", key, n)
-			}
-		}
-		if len(sent) != 2*len(answers) {
-			t.Errorf("%d sent", len(sent))
 		}
 	})
 }

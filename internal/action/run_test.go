@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -109,6 +110,54 @@ func TestEveryErrorOfASender(t *testing.T) {
 			mu.Unlock()
 		}
 		t.Logf("%d kinds of errors, %d of them final", len(ids), refused)
+	})
+}
+
+// An answer comes from outside: it is kept as text that any database takes, and not more of it than
+// is stated; a strange answer must not have the action sent again and again.
+func TestAnswersAreKeptAsText(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w store.Writer) {
+		answers := map[string]string{
+			"plain":                   "status 200",
+			"empty":                   "",
+			"too long":                strings.Repeat("a", 1000),
+			"cut in a character":      strings.Repeat("a", 499) + "é and more",
+			"no text":                 "a\xff\xfeb",
+			"a NUL":                   "a\x00b",
+			"long and all of it NULs": strings.Repeat("\x00", 1000),
+		}
+		wants := map[string]string{"plain": "status 200", "too long": strings.Repeat("a", 500), "cut in a character": strings.Repeat("a", 499), "no text": "ab", "a NUL": "ab"}
+		var mu sync.Mutex
+		sent := map[string]int{}
+		start(t, w, action.Runner{Senders: allKinds(func(_ context.Context, a action.Action) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			sent[a.Key]++
+			what, refused := strings.CutPrefix(a.Subject, "refused ")
+			if refused {
+				return "not this", houvast.Errorf("test", houvast.Invalid, "", "%s", answers[what])
+			}
+			return answers[what], nil
+		})})
+		for what := range answers {
+			for prefix, state := range map[string]action.State{"": action.Done, "refused ": action.Refused} {
+				id := propose(t, w, action.Proposal{Kind: action.Withhold, Key: prefix + what, Subject: prefix + what, By: anna})
+				eventually(t, prefix+what, func() bool { return get(t, w, id).State == state })
+				if a := get(t, w, id); a.Answer != wants[what] || a.DoneAt.IsZero() {
+					t.Errorf("%s%s: kept %q", prefix, what, a.Answer)
+				}
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for key, n := range sent {
+			if n != 1 {
+				t.Errorf("%s was sent %d times", key, n)
+			}
+		}
+		if len(sent) != 2*len(answers) {
+			t.Errorf("%d sent", len(sent))
+		}
 	})
 }
 
@@ -286,6 +335,22 @@ func TestIdleBells(t *testing.T) {
 		}
 		if len(sent.all()) != 0 {
 			t.Errorf("sent %v", sent.all())
+		}
+	})
+}
+
+// Who ends an action that was ended meanwhile is refused, and what was recorded first stays.
+func TestAnActionEndsOnce(t *testing.T) {
+	storetest.EachClock(t, storetest.NewClock(morning), func(t *testing.T, w store.Writer) {
+		id := reach(t, w)[action.Sending]
+		stale := get(t, w, id)
+		update(t, w, func(tx *store.Tx) error { return action.End(tx, stale, action.Done, "first") })
+		err := w.Update(t.Context(), func(tx *store.Tx) error { return action.End(tx, stale, action.Refused, "second") })
+		if houvast.KindOf(err) != houvast.Conflict || houvast.CodeOf(err) != "wrong-state" {
+			t.Errorf("ended twice: %v", err)
+		}
+		if a := get(t, w, id); a.State != action.Done || a.Answer != "first" {
+			t.Errorf("%+v", a)
 		}
 	})
 }

@@ -195,8 +195,13 @@ func TestNoAnswer(t *testing.T) {
 		}
 	}
 	// An answer without an end is an answer; only its first part is read.
-	if answer, err := hook(p.url+"/hook/endless", w).Send(t.Context(), action.Action{ID: 1, Kind: action.Withhold}); err != nil || answer != "status 200" {
-		t.Errorf("an endless answer: %q, %v", answer, err)
+	patient, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	h := hook(p.url+"/hook/endless", w)
+	h.Client.Timeout = 0
+	answer, err := h.Send(patient, action.Action{ID: 1, Kind: action.Withhold})
+	if err != nil || answer != "status 200" || patient.Err() != nil {
+		t.Errorf("an endless answer: %q, %v, read to the end of our patience: %v", answer, err, patient.Err())
 	}
 }
 

@@ -209,6 +209,29 @@ func TestLookupEqualsBruteForce(t *testing.T) {
 	})
 }
 
+// The two hashes of a picture are often alike: an entry of unknown profile is met by both, and is one
+// match, by the nearer.
+func TestUnknownIsMetByTheNearer(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w store.Writer) {
+		r := seeded(290)
+		s := &shelves{w: w}
+		b := create(t, w, bank.Bank{Name: "list"})
+		it := anyItem(291)
+		it.Perceptual.PDQ[2] = flip(r, it.Perceptual.PDQFull[4], 12)
+		s.add(t, b, pdqEntry(it.Perceptual.PDQ[2], houvast.Unknown, "near512"), pdqEntry(it.Perceptual.PDQFull[4], houvast.Unknown, "full"))
+		var x bank.Index
+		found := s.compare(t, "alike", &x, it)
+		for _, m := range found {
+			if m.Distance != 0 || string(m.Profile) != m.SourceID {
+				t.Errorf("%+v", m)
+			}
+		}
+		if len(found) != 2 {
+			t.Errorf("found %v", names(found))
+		}
+	})
+}
+
 // A PDQ hash of poor quality stands for nothing: it does not enter a look-up.
 func TestPoorQualityNeverLooks(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, w store.Writer) {

@@ -321,6 +321,10 @@ func TestHolds(t *testing.T) {
 			})
 		}
 		holds(false, false, false)
+		bare := some("c", start) // names a key and has no bytes under it
+		bare.Blob = ""
+		receive(t, w, bare)
+		holds(false, false, false)
 		receive(t, w, some("a", start), some("b", start))
 		holds(true, true, true)
 		update(t, w, func(tx *store.Tx) error { return item.LookedAt(tx, "a") })
