@@ -59,8 +59,8 @@ type app struct {
 }
 
 // openApp opens the installation of cfg. Nothing works in the background until start.
-func openApp(ctx context.Context, cfg config.Config, clock houvast.Clock, log *slog.Logger) (a *app, err error) {
-	a = &app{cfg: cfg, log: log}
+func openApp(ctx context.Context, cfg config.Config, clock houvast.Clock, log *slog.Logger) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -104,10 +104,13 @@ func (a *app) openStores(ctx context.Context, clock houvast.Clock) (err error) {
 	if err != nil {
 		return err
 	}
-	if a.keys, err = seal.Open(ctx, keysDir(a.cfg.Data), clock); err != nil {
+	if a.db, err = store.Open(ctx, store.Config{Path: filepath.Join(a.cfg.Data, "houvast.db"), URL: url, Clock: clock, Log: a.log}); err != nil {
 		return err
 	}
-	if a.db, err = store.Open(ctx, store.Config{Path: filepath.Join(a.cfg.Data, "houvast.db"), URL: url, Clock: clock, Log: a.log}); err != nil {
+	if err := a.keysBelong(ctx); err != nil {
+		return err
+	}
+	if a.keys, err = seal.Open(ctx, keysDir(a.cfg.Data), clock); err != nil {
 		return err
 	}
 	a.blobs, err = dir.Open(filepath.Join(a.cfg.Data, "blobs"))
@@ -140,9 +143,6 @@ func (a *app) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.keysBelong(ctx); err != nil {
-		return err
-	}
 	p := &pipeline.Pipeline{W: w, Keys: a.keys, Blobs: a.blobs, Audit: a.audit, Children: a.children(), Index: &bank.Index{}, Pepper: pepper,
 		Settings: settings, Install: a.installation, Log: a.log}
 	if p.Webhook, err = a.webhook(); err != nil {
@@ -164,15 +164,20 @@ func (a *app) wire(ctx context.Context) error {
 	return err
 }
 
-// keysBelong refuses a new, empty keyring beside a database that has sealed rows: the keys are
-// somewhere else, and everything that is kept would seem destroyed.
+// keysBelong refuses to make keys beside a database that has lived with others: they are somewhere
+// else, and everything that is kept would seem destroyed. It looks before the keyring is opened, since
+// a keyring that was made once would satisfy the next start.
 func (a *app) keysBelong(ctx context.Context) error {
-	if !a.keys.Fresh() {
+	if st, err := os.Stat(filepath.Join(keysDir(a.cfg.Data), "keys.db")); err == nil && st.Size() > 0 {
 		return nil
 	}
 	return a.db.View(ctx, func(tx *store.Tx) error {
 		kept, err := evidence.CountByState(tx)
-		if n := kept[evidence.Held] + kept[evidence.Preserved]; err == nil && n > 0 {
+		if err != nil {
+			return err
+		}
+		signed, err := audit.Events(tx, -1, 1)
+		if n := len(signed) + kept[evidence.Held] + kept[evidence.Preserved]; err == nil && n > 0 {
 			err = houvast.Errorf("app.open", houvast.Unavailable, "keys-missing", "the keys of this data are not in %s", keysDir(a.cfg.Data)).
 				WithHint("put the folder of keys back beside the data folder")
 		}
@@ -268,6 +273,11 @@ func (a *app) loadProfile(ctx context.Context, w store.Writer) error {
 	profile, jurisdiction := c.Profile, c.Jurisdiction
 	if a.cfg.Profile != "" {
 		profile, jurisdiction = houvast.InstallationProfile(a.cfg.Profile), a.cfg.Jurisdiction
+	}
+	if ok { // a choice that differs is refused before its law is asked for
+		if err := w.Update(ctx, func(tx *store.Tx) error { _, err := access.Choose(tx, profile, jurisdiction); return err }); err != nil {
+			return err
+		}
 	}
 	policy, err := evidence.PolicyFor(profile, jurisdiction, own)
 	if err != nil {

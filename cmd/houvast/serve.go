@@ -268,9 +268,13 @@ func (s *server) wait(ctx context.Context) (err error) {
 	return err
 }
 
+// grace is how long requests under way may go on once the server was told to stop. An upload that is
+// cut off was not acknowledged, and comes again under its key.
+const grace = 3 * time.Second
+
 // stop lets requests under way finish for a while, then ends everything.
 func (s *server) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	for _, hs := range s.servers {
 		if err := hs.Shutdown(ctx); err != nil {

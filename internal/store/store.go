@@ -21,6 +21,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -123,6 +124,13 @@ func (db *DB) connect(ctx context.Context, cfg Config) (err error) {
 		db.read = db.write
 		return db.reachable(ctx)
 	}
+	// SQLite would make the file readable by everybody, and its journals like the file.
+	f, err := os.OpenFile(cfg.Path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return houvast.Errorf(op, houvast.Unavailable, "database-unreachable", "the sqlite database cannot be opened: %w", err).
+			WithHint("check that this user may write there")
+	}
+	f.Close()
 	const pragmas = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=secure_delete(ON)"
 	if db.write, err = sql.Open("sqlite", "file:"+cfg.Path+"?_txlock=immediate&"+pragmas); err != nil {
 		return houvast.Wrap(op, err)
