@@ -77,85 +77,113 @@ type look struct {
 	best   int64 // longest time reported after serving
 }
 
+// reviewing is a case as the model sees it.
+type reviewing struct {
+	t      *testing.T
+	w      store.Writer
+	clock  *storetest.Clock
+	id     houvast.CaseID
+	holder houvast.Actor
+	ends   time.Time
+	looks  []look
+}
+
+func (m *reviewing) now() time.Time { return m.w.DB().Clock().Now() }
+
+func (m *reviewing) pull(r *rapid.T) {
+	by := rapid.SampledFrom([]houvast.Actor{anna, bram}).Draw(r, "by")
+	_, code := pull(m.t, m.w, by)
+	if free := m.holder == "" || m.holder == by || !m.now().Before(m.ends); (code == "") != free {
+		r.Fatalf("%s pulls: %q, and the case is free: %v", by, code, free)
+	}
+	if code == "" {
+		m.holder, m.ends = by, m.now().Add(ClaimTime)
+	}
+}
+
+// grant asks for a look, mostly by who holds the claim.
+func (m *reviewing) grant(r *rapid.T) (granted bool) {
+	by := rapid.SampledFrom([]houvast.Actor{m.holder, m.holder, anna, bram}).Draw(r, "by")
+	l := look{level: rapid.SampledFrom([]Level{"colour", "grey", "colour", "blurred", "colour", "mosaic"}).Draw(r, "level"), whole: rapid.IntRange(0, 3).Draw(r, "part") > 0}
+	code := write(m.t, m.w, func(tx *store.Tx) (err error) { l.id, err = Grant(tx, m.id, by, l.level, l.whole); return err })
+	if holds := by != "" && m.holder == by && m.now().Before(m.ends); (code == "") != holds {
+		r.Fatalf("a grant to %q: %q, and they hold the claim: %v", by, code, holds)
+	}
+	if code == "" {
+		m.looks = append(m.looks, l)
+	}
+	return code == ""
+}
+
+func (m *reviewing) serve(l *look) {
+	must(m.t, m.w, func(tx *store.Tx) error { return Served(tx, l.id) })
+	l.served = true
+}
+
+func (m *reviewing) show(r *rapid.T, l *look) {
+	ms := rapid.SampledFrom([]int64{999, 1000, 0, 1001, -1, 60_000}).Draw(r, "ms")
+	must(m.t, m.w, func(tx *store.Tx) error { return Shown(tx, l.id, ms) })
+	if l.served {
+		l.best = max(l.best, ms)
+	}
+}
+
+// step does one thing and reports whether it was a grant that was refused.
+func (m *reviewing) step(r *rapid.T) (refused bool) {
+	var l *look
+	if len(m.looks) > 0 {
+		l = &m.looks[rapid.IntRange(0, len(m.looks)-1).Draw(r, "which")]
+	}
+	switch what := rapid.SampledFrom([]string{"look", "pull", "grant", "serve", "show", "look", "back", "wait"}).Draw(r, "step"); {
+	case what == "pull":
+		m.pull(r)
+	case what == "grant":
+		return !m.grant(r)
+	case what == "look": // in order, as a page does it
+		if !m.grant(r) {
+			return true
+		}
+		m.serve(&m.looks[len(m.looks)-1])
+		m.show(r, &m.looks[len(m.looks)-1])
+	case what == "serve" && l != nil:
+		m.serve(l)
+	case what == "show" && l != nil:
+		m.show(r, l)
+	case what == "back" && m.holder != "" && m.now().Before(m.ends):
+		must(m.t, m.w, func(tx *store.Tx) error { return GiveBack(tx, m.id, m.holder) })
+		m.holder = ""
+	case what == "wait":
+		m.clock.Advance(time.Duration(rapid.SampledFrom([]int64{0, int64(time.Minute), int64(ClaimTime - time.Microsecond), int64(ClaimTime)}).Draw(r, "wait")))
+	}
+	return false
+}
+
 // Viewed is true exactly when one reveal was granted to who held the claim, at full colour, whole,
 // served, and only then shown for a second. The model knows this sentence and not the code.
 func TestViewedAgainstModel(t *testing.T) {
 	each(t, func(t *testing.T, w store.Writer, clock *storetest.Clock) {
 		var yes, no, refused int
 		rapid.Check(t, func(r *rapid.T) {
-			id := put(t, w, likeness)
-			var looks []look
-			holder, ends := houvast.Actor(""), time.Time{}
-			now := func() time.Time { return w.DB().Clock().Now() }
-			who := rapid.SampledFrom([]houvast.Actor{anna, bram})
-			which := func() *look {
-				if len(looks) == 0 {
-					return nil
+			m := reviewing{t: t, w: w, clock: clock, id: put(t, w, likeness)}
+			m.pull(r)
+			for range rapid.IntRange(1, 12).Draw(r, "steps") {
+				if m.step(r) {
+					refused++
 				}
-				return &looks[rapid.IntRange(0, len(looks)-1).Draw(r, "which")]
-			}
-			if rapid.IntRange(0, 3).Draw(r, "begin") > 0 {
-				pulls(t, w, anna, id)
-				holder, ends = anna, now().Add(ClaimTime)
-			}
-			for range rapid.IntRange(6, 30).Draw(r, "steps") {
-				switch rapid.SampledFrom([]string{"pull", "grant", "grant", "serve", "serve", "show", "show", "back", "wait"}).Draw(r, "step") {
-				case "pull":
-					by := who.Draw(r, "by")
-					_, code := pull(t, w, by)
-					if free := holder == "" || holder == by || !now().Before(ends); (code == "") != free {
-						r.Fatalf("%s pulls: %q, and the case is free: %v", by, code, free)
-					}
-					if code == "" {
-						holder, ends = by, now().Add(ClaimTime)
-					}
-				case "grant":
-					by := who.Draw(r, "by")
-					l := look{level: rapid.SampledFrom([]Level{"mosaic", "blurred", "grey", "colour", "colour", "colour"}).Draw(r, "level"), whole: rapid.Bool().Draw(r, "whole")}
-					code := write(t, w, func(tx *store.Tx) (err error) { l.id, err = Grant(tx, id, by, l.level, l.whole); return err })
-					if holds := holder == by && now().Before(ends); (code == "") != holds {
-						r.Fatalf("a grant to %s: %q, and they hold the claim: %v", by, code, holds)
-					}
-					if code == "" {
-						looks = append(looks, l)
-					} else {
-						refused++
-					}
-				case "serve":
-					if l := which(); l != nil {
-						must(t, w, func(tx *store.Tx) error { return Served(tx, l.id) })
-						l.served = true
-					}
-				case "show":
-					if l := which(); l != nil {
-						ms := rapid.SampledFrom([]int64{-1, 0, 1, 999, 1000, 1001, 60_000}).Draw(r, "ms")
-						must(t, w, func(tx *store.Tx) error { return Shown(tx, l.id, ms) })
-						if l.served {
-							l.best = max(l.best, ms)
-						}
-					}
-				case "back":
-					if holder != "" && now().Before(ends) {
-						must(t, w, func(tx *store.Tx) error { return GiveBack(tx, id, holder) })
-						holder = ""
-					}
-				case "wait":
-					clock.Advance(time.Duration(rapid.SampledFrom([]int64{0, int64(time.Minute), int64(ClaimTime - 1), int64(ClaimTime)}).Draw(r, "wait")))
+				want := false
+				for _, l := range m.looks {
+					want = want || l.level == "colour" && l.whole && l.served && l.best >= 1000
 				}
-				model := false
-				for _, l := range looks {
-					model = model || l.level == "colour" && l.whole && l.served && l.best >= 1000
+				if got := viewedOf(t, w, m.id); got != want {
+					r.Fatalf("viewed is %v, the model says %v of %+v", got, want, m.looks)
 				}
-				if got := viewedOf(t, w, id); got != model {
-					r.Fatalf("viewed is %v, the model says %v of %+v", got, model, looks)
-				}
-				if model {
+				if want {
 					yes++
 				} else {
 					no++
 				}
 			}
-			must(t, w, func(tx *store.Tx) error { return Forget(tx, id) })
+			must(t, w, func(tx *store.Tx) error { return Forget(tx, m.id) })
 		})
 		if yes == 0 || no == 0 || refused == 0 {
 			t.Errorf("viewed %d times, not viewed %d times, %d grants refused: the sequences show nothing", yes, no, refused)
