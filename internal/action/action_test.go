@@ -365,14 +365,14 @@ func TestSweep(t *testing.T) {
 		if len(before) != 1 || before[in[action.Sending]].attempts != 1 {
 			t.Fatalf("before the sweep: %v", before)
 		}
-		update(t, w, action.Sweep)
-		update(t, w, action.Sweep)
+		update(t, w, action.Sweeper())
+		update(t, w, action.Sweeper())
 		after := bells(t, w, ids...)
 		if len(after) != 2 || after[in[action.Approved]].rung != 1 || after[in[action.Sending]] != before[in[action.Sending]] {
 			t.Errorf("after the sweep: %v", after)
 		}
 		update(t, w, func(tx *store.Tx) error { _, err := tx.Exec("DELETE FROM task"); return err }) // as if all were lost
-		update(t, w, action.Sweep)
+		update(t, w, action.Sweeper())
 		if after = bells(t, w, ids...); len(after) != 2 || after[in[action.Approved]].rung != 1 || after[in[action.Sending]].rung != 1 {
 			t.Errorf("after everything was lost: %v", after)
 		}

@@ -190,16 +190,24 @@ func move(tx *store.Tx, a Action, to State, set string, args ...any) error {
 	return err
 }
 
-// Sweep rings for every action that should be on its way.
-func Sweep(tx *store.Tx) error {
-	open, err := list(tx, "state IN ('approved', 'sending') ORDER BY id LIMIT 1000")
-	if err != nil {
-		return err
-	}
-	for _, a := range open {
-		if err := task.Ensure(tx, TaskKind, a.ID.String(), tx.Now()); err != nil {
+// Sweeper returns a sweep that rings for every action that should be on its way, a thousand at a time,
+// each time going on where it left: actions that wait for a sender never hide the ones behind them.
+func Sweeper() task.Sweep {
+	var after houvast.ActionID
+	return func(tx *store.Tx) error {
+		open, err := list(tx, "id > $1 AND state IN ('approved', 'sending') ORDER BY id LIMIT 1000", after)
+		if err != nil {
 			return err
 		}
+		for _, a := range open {
+			if err := task.Ensure(tx, TaskKind, a.ID.String(), tx.Now()); err != nil {
+				return err
+			}
+			after = a.ID
+		}
+		if len(open) < 1000 {
+			after = 0
+		}
+		return nil
 	}
-	return nil
 }

@@ -134,7 +134,7 @@ func (a *API) listTechnical(ctx context.Context, _ access.Principal, in *struct{
 	for _, t := range found {
 		out.Body.Items = append(out.Body.Items, technicalOut{string(t.Item), t.Received, t.Bytes, t.Reason, t.Until})
 	}
-	if len(found) == in.Limit {
+	if len(found) >= in.Limit {
 		out.Body.Next = strconv.FormatInt(houvast.Micros(found[len(found)-1].Received), 10)
 	}
 	return out, nil

@@ -335,3 +335,20 @@ func TestHolds(t *testing.T) {
 		holds(false, false, false)
 	})
 }
+
+// Items that came in the same microsecond are never parted by the border of a page.
+func TestTechnicalQueueKeepsTogether(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w store.Writer) {
+		for _, id := range []houvast.ItemID{"a", "b", "c"} {
+			receive(t, w, some(string(id), start))
+			update(t, w, func(tx *store.Tx) error { return item.CouldNotLook(tx, id, "reason", start.Add(time.Hour)) })
+		}
+		view(t, w, func(tx *store.Tx) error {
+			list, err := item.TechnicalQueue(tx, time.Time{}, 2)
+			if err != nil || len(list) != 3 {
+				t.Errorf("%d items, %v; the third would be lost to the next page", len(list), err)
+			}
+			return nil
+		})
+	})
+}

@@ -99,10 +99,12 @@ func ids(tx *store.Tx, query string, args ...any) (found []houvast.ItemID, err e
 	return found, err
 }
 
-// TechnicalQueue lists what could not be looked at and still has its bytes, oldest first.
+// TechnicalQueue lists what could not be looked at and still has its bytes, oldest first: those after
+// a time, limit of them or a few more, so that items of one microsecond are never parted.
 func TechnicalQueue(tx *store.Tx, after time.Time, limit int) (list []Technical, err error) {
-	err = tx.Rows("SELECT "+columns+" FROM item WHERE keep <> 0 AND received > $1 ORDER BY received LIMIT $2",
-		store.Args(houvast.Micros(after), limit), func(row *sql.Rows) error {
+	err = tx.Rows(`SELECT `+columns+` FROM item WHERE keep <> 0 AND received > $1 AND received <=
+		COALESCE((SELECT received FROM item WHERE keep <> 0 AND received > $1 ORDER BY received LIMIT 1 OFFSET $2), received) ORDER BY received, id`,
+		store.Args(houvast.Micros(after), limit-1), func(row *sql.Rows) error {
 			it, err := scan(row)
 			list = append(list, Technical{it.ID, it.Received, it.Bytes, it.Reason, it.Keep})
 			return err
@@ -116,7 +118,7 @@ func HoldsKey(tx *store.Tx, key string) (bool, error) {
 }
 
 // HoldsBlob reports whether any item has a blob as its quarantined bytes.
-func HoldsBlob(tx *store.Tx, blob string) (bool, error) { return exists(tx, "blob = $1", blob) }
+func HoldsBlob(tx *store.Tx, blob string) (bool, error) { return exists(tx, "blob = $1 AND blob <> ''", blob) }
 
 func exists(tx *store.Tx, where, arg string) (bool, error) {
 	var one int

@@ -13,7 +13,7 @@ import (
 // room, a bell is only a bell.
 func (p *Pipeline) Sweeps() []task.Sweep {
 	return []task.Sweep{
-		action.Sweep,
+		action.Sweeper(),
 		func(tx *store.Tx) error {
 			waiting, err := item.Waiting(tx, 1000)
 			for _, id := range waiting {

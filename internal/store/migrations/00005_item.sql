@@ -21,3 +21,4 @@ CREATE TABLE item (
 CREATE INDEX item_waiting ON item (state) WHERE state = 'received';
 CREATE INDEX item_technical ON item (keep) WHERE keep <> 0;
 CREATE INDEX item_key ON item (key) WHERE blob <> '';
+CREATE INDEX item_blob ON item (blob) WHERE blob <> '';
