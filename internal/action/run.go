@@ -52,7 +52,7 @@ func (r Runner) Do(ctx context.Context, bell task.Bell) error {
 		}
 		state, answer = Refused, err.Error()
 	}
-	return houvast.Wrap(op, r.W.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+	err = r.W.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		if err := End(tx, a, state, answer); err != nil {
 			return err
 		}
@@ -62,5 +62,7 @@ func (r Runner) Do(ctx context.Context, bell task.Bell) error {
 			}
 		}
 		return bell.Done(tx)
-	}))
+	})
+	fault.Point("action.ended")
+	return houvast.Wrap(op, err)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/houvast/houvast/internal/action"
 	"github.com/houvast/houvast/internal/bank"
 	"github.com/houvast/houvast/internal/evidence"
+	"github.com/houvast/houvast/internal/fault"
 	"github.com/houvast/houvast/internal/report"
 	"github.com/houvast/houvast/internal/review"
 	"github.com/houvast/houvast/internal/seal"
@@ -306,5 +307,6 @@ func (p *Pipeline) withholdEnds(ctx context.Context, bell task.Bell) error {
 		}
 		return bell.Done(tx)
 	})
+	fault.Point("withheld.ended")
 	return err
 }

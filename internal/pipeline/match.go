@@ -145,6 +145,7 @@ func (p *Pipeline) nothing(ctx context.Context, bell task.Bell, it item.Item) er
 		}
 		return bell.Done(tx)
 	})
+	fault.Point("match.nothing")
 	return err
 }
 
@@ -176,6 +177,7 @@ func (p *Pipeline) couldNotLook(ctx context.Context, bell task.Bell, it item.Ite
 		}
 		return nil
 	})
+	fault.Point("match.could-not-look")
 	return err
 }
 
@@ -308,6 +310,7 @@ func (p *Pipeline) reseal(ctx context.Context, it item.Item, name string, key se
 func (p *Pipeline) erase(ctx context.Context, bell task.Bell) error {
 	fault.Point("erase")
 	err := p.Blobs.Delete(ctx, bell.Subject)
+	fault.Point("erase.deleted")
 	return err
 }
 
@@ -338,5 +341,6 @@ func (p *Pipeline) drop(ctx context.Context, bell task.Bell) error {
 		}
 		return bell.Done(tx)
 	})
+	fault.Point("drop.gone")
 	return err
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/houvast/houvast/internal/bank"
 	"github.com/houvast/houvast/internal/blob"
 	"github.com/houvast/houvast/internal/evidence"
+	"github.com/houvast/houvast/internal/fault"
 	"github.com/houvast/houvast/internal/report"
 	"github.com/houvast/houvast/internal/review"
 	"github.com/houvast/houvast/internal/sandbox"
@@ -172,9 +173,11 @@ func Do[T any](ctx context.Context, p *Pipeline, ask Ask, fn func(tx *store.Tx) 
 		}
 		return tx.Answer(req, text)
 	})
+	fault.Point("ask.committed")
 	if err == nil {
 		err = p.Audit.Wait(ctx, line)
 	}
+	fault.Point("ask.recorded")
 	return answer, houvast.Wrap(op, err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/fault"
 	"github.com/houvast/houvast/internal/store"
 )
 
@@ -148,6 +149,7 @@ func (r *Runner) claimDue(ctx context.Context, kind string, n int) (bells []Bell
 		bells, err = claim(tx, kind, n, now)
 		return err
 	})
+	fault.Point("task.claimed")
 	return bells, err
 }
 
@@ -180,7 +182,9 @@ func (r *Runner) answer(ctx context.Context, lane Lane, b Bell) {
 		if *b.done {
 			return
 		}
-		if err = r.w.Update(background, b.Done); err == nil {
+		err = r.w.Update(background, b.Done)
+		fault.Point("task.done")
+		if err == nil {
 			return
 		}
 	}
@@ -192,6 +196,7 @@ func (r *Runner) answer(ctx context.Context, lane Lane, b Bell) {
 	r.log.Warn("a task failed and will be tried again", "task", b.Kind, "subject", b.Subject,
 		"attempt", b.Attempts+1, "pause", pause, "error", err, "ops", houvast.Trace(err))
 	err = r.w.Update(background, func(tx *store.Tx) error { return b.fail(tx, tx.Now().Add(pause), err.Error()) })
+	fault.Point("task.put-back")
 	if err != nil {
 		r.log.Error("a failed task could not be put back; its lease will end", "task", b.Kind, "error", err)
 	}
@@ -255,5 +260,6 @@ func (r *Runner) sweep(ctx context.Context) {
 		if err := r.w.Update(ctx, s); err != nil && ctx.Err() == nil {
 			r.log.Error("a sweep failed", "error", err)
 		}
+		fault.Point("task.swept")
 	}
 }

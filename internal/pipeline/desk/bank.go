@@ -8,6 +8,7 @@ import (
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/bank"
+	"github.com/houvast/houvast/internal/fault"
 	"github.com/houvast/houvast/internal/pipeline"
 	"github.com/houvast/houvast/internal/store"
 )
@@ -87,6 +88,7 @@ func (d Desk) add(ctx context.Context, b bank.Bank, chunk []bank.Entry, in *Impo
 		added, err = bank.Add(tx, b.ID, chunk)
 		return err
 	})
+	fault.Point("import.chunk")
 	in.Added += added
 	in.Duplicates += len(chunk) - added
 	return err
