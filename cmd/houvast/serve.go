@@ -17,7 +17,6 @@ import (
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/config"
 	"github.com/houvast/houvast/internal/httpapi"
-	"github.com/houvast/houvast/internal/store"
 	"golang.org/x/sys/unix"
 )
 
@@ -42,7 +41,11 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	s, err := startServer(ctx, cfg, store.NewSystemClock(), newLog(e), c.Surfaces)
+	clock, err := serveClock(e)
+	if err != nil {
+		return err
+	}
+	s, err := startServer(ctx, cfg, clock, newLog(e), c.Surfaces)
 	if err != nil {
 		return err
 	}
