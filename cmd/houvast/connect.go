@@ -114,10 +114,17 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	r, w := io.Pipe()
 	answer := &streamed{header: http.Header{}, body: w, ready: make(chan struct{})}
 	go func() {
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				panic(p)
+			} else if p != nil { // the answer broke off, as it would on a connection
+				w.CloseWithError(io.ErrUnexpectedEOF)
+			}
+			answer.WriteHeader(http.StatusOK)
+			req.Body.Close()
+			w.Close()
+		}()
 		t.handler.ServeHTTP(answer, req)
-		answer.WriteHeader(http.StatusOK)
-		req.Body.Close()
-		w.Close()
 	}()
 	<-answer.ready
 	return &http.Response{Status: http.StatusText(answer.status), StatusCode: answer.status, Header: answer.header, Body: r,

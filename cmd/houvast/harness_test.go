@@ -110,6 +110,7 @@ func (r *rig) start() {
 func (r *rig) halt() {
 	if r.server != nil {
 		r.socket.CloseIdleConnections()
+		http.DefaultClient.CloseIdleConnections() // one that was never used is waited for
 		r.stop()
 		r.server = nil
 	}

@@ -129,6 +129,30 @@ func TestStartsThatFail(t *testing.T) {
 	}
 }
 
+// An answer that breaks off does so for a command without a server too, whose handler is in its own
+// process.
+func TestAnswerBreaksOffInProcess(t *testing.T) {
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "half of ")
+		if r.URL.Path == "/broken" {
+			panic(http.ErrAbortHandler)
+		}
+		io.WriteString(w, "a list")
+	})
+	c := client.New(&http.Client{Transport: inProcess{h}}, "http://control", "")
+	for path, want := range map[string]string{"/whole": "half of a list <nil>", "/broken": "half of  unexpected EOF"} {
+		answer, err := c.Stream(t.Context(), "GET", path, "", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer)
+		if got := fmt.Sprint(string(text), " ", err); got != want {
+			t.Errorf("%s: read %q, want %q", path, got, want)
+		}
+		answer.Close()
+	}
+}
+
 // holding starts a server that holds evidence of one case, and stops it.
 func holding(t *testing.T, cfg config.Config) {
 	t.Helper()

@@ -164,14 +164,38 @@ func (a *API) raw(api huma.API, id, method, path, summary string, fn func(w http
 				err = houvast.Errorf(id, houvast.Invalid, "unknown-field", "see query")
 			}
 		}
-		if err == nil {
+		begun := &begun{ResponseWriter: w}
+		switch {
+		case err != nil:
+		case method == http.MethodGet:
+			err = fn(begun, r, who)
+		default: // http.MaxBytesReader must see the server's own writer
 			err = fn(w, r, who)
 		}
-		if err != nil {
+		switch {
+		case err != nil && begun.yes:
+			a.Log.Error("an answer broke off", "error", err, "ops", houvast.Trace(err))
+			panic(http.ErrAbortHandler) // half a list must not pass for a whole one
+		case err != nil:
 			a.problem(w, r, err)
 		}
 	})
 }
+
+// begun notes whether anything of an answer was written.
+type begun struct {
+	http.ResponseWriter
+	yes bool
+}
+
+// Write notes and writes.
+func (b *begun) Write(p []byte) (int, error) {
+	b.yes = true
+	return b.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
 // Keyed is the part of an input that makes a write repeatable.
 type Keyed struct {

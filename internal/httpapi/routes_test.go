@@ -1,8 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -161,5 +165,39 @@ func TestErrorsWithoutAReader(t *testing.T) {
 	err := huma.NewError(http.StatusInternalServerError, "the secret reason")
 	if text, _ := json.Marshal(err); strings.Contains(string(text), "secret") || !strings.Contains(string(text), "urn:houvast:problem:internal") {
 		t.Errorf("%s", text)
+	}
+}
+
+// A list that breaks off is seen to break off: it is neither whole nor followed by something else.
+func TestAnswerThatBreaksOff(t *testing.T) {
+	a, _ := bare(t)
+	fails := false
+	a.AuditExport = func(_ context.Context, w io.Writer, _ int64) error {
+		io.WriteString(w, "{\"seq\":0}\n")
+		if fails {
+			return errors.New("the disk is gone")
+		}
+		return nil
+	}
+	h, err := a.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return WithControl(ctx, 0) }
+	server.Start()
+	defer server.Close()
+	for _, fails = range []bool{false, true} {
+		text := ""
+		resp, err := http.Get(server.URL + "/api/v1/audit/export")
+		if err == nil {
+			var b []byte
+			b, err = io.ReadAll(resp.Body)
+			text = string(b)
+			resp.Body.Close()
+		}
+		if fails != (err != nil) || strings.Contains(text, "problem") || !fails && text != "{\"seq\":0}\n" {
+			t.Errorf("fails: %v; read %q, %v", fails, text, err)
+		}
 	}
 }
