@@ -18,7 +18,9 @@ import (
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/draw"
 	"github.com/houvast/houvast/internal/item"
+	"github.com/houvast/houvast/internal/pipeline"
 	"github.com/houvast/houvast/internal/sandbox"
+	"github.com/houvast/houvast/internal/sandbox/drill"
 	"github.com/houvast/houvast/internal/seal"
 	"github.com/houvast/houvast/internal/store"
 )
@@ -30,16 +32,10 @@ func TestHostilePicturesAreNotClean(t *testing.T) {
 		good := picture(1)
 		h.bank("list", houvast.ChildAbuse, houvast.Verified, "sha256", rowSHA256(good))
 		reasons := map[houvast.ItemID]string{}
-		bring := func(mark, reason string) houvast.ItemID {
-			id := h.bring(append(picture(2), mark...), facts())
-			reasons[id] = reason
-			return id
-		}
-		hang := bring(markHang, "child-gone")
-		h.killBusyChild()
-		h.until("the look at the item whose child was killed ends", func() bool { return h.state(hang) != houvast.ItemReceived })
-		bring(markBurn, "child-cpu")
-		bring(markGrow, "child-memory")
+		hang := h.killed(append(picture(2), markHang...))
+		reasons[hang] = "child-gone"
+		reasons[h.bring(append(picture(2), markBurn...), facts())] = "child-cpu"
+		reasons[h.bring(append(picture(2), markGrow...), facts())] = "child-memory"
 		other := h.bring(good, facts())
 		h.quiet()
 
@@ -107,18 +103,55 @@ func (h *house) bytesGo(one houvast.ItemID, n int) {
 	}
 }
 
-// killBusyChild ends the child that hangs over an item, as the kernel does when memory is short.
-func (h *house) killBusyChild() {
+// killed hands in an item over which the child hangs, and ends that child from outside, as the kernel
+// does when memory is short.
+func (h *house) killed(data []byte) houvast.ItemID {
 	h.t.Helper()
-	pool := h.Children.(*sandbox.Pool)
-	h.until("a child is set up", func() bool { return pool.Layers() != 0 })
-	for _, pid := range childrenOf(h.t.Name()) {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			h.t.Fatal(err)
-		}
-		return
+	pool := h.Children
+	if _, err := pool.Do(h.t.Context(), sandbox.Request{Op: drill.Echo}, strings.NewReader("")); err != nil {
+		h.t.Fatal(err) // now one child is set up and idle: the next to be taken
 	}
-	h.t.Fatal("there is no child to kill")
+	read := make(chan struct{})
+	h.Children = reads{pool, sync.OnceFunc(func() { close(read) })}
+	id := h.bring(data, facts())
+	<-read
+	// Whoever is hit a moment too early is replaced; then the next one is hit.
+	for pause := 100 * time.Millisecond; h.state(id) == houvast.ItemReceived && pause < 30*time.Second; pause *= 2 {
+		for _, pid := range childrenOf(h.t.Name()) {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+				h.t.Fatal(err)
+			}
+		}
+		late := time.After(pause)
+		for waiting := true; waiting && h.state(id) == houvast.ItemReceived; {
+			select {
+			case <-late:
+				waiting = false
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	}
+	h.Children = pool
+	return id
+}
+
+// reads is a pool that tells when the bytes of a request were read: it is about to take a child.
+type reads struct {
+	pipeline.Children
+	told func()
+}
+
+// Do asks the pool.
+func (r reads) Do(ctx context.Context, req sandbox.Request, data io.Reader) ([]byte, error) {
+	return r.Children.Do(ctx, req, io.MultiReader(data, tells(r.told)))
+}
+
+type tells func()
+
+// Read tells, and ends.
+func (t tells) Read([]byte) (int, error) {
+	t()
+	return 0, io.EOF
 }
 
 // childrenOf lists the processes that this one started as decoding children under a name.

@@ -1,0 +1,304 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"database/sql"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/evidence"
+	"github.com/houvast/houvast/internal/report"
+	"github.com/houvast/houvast/internal/review"
+	"github.com/houvast/houvast/internal/seal"
+	"github.com/houvast/houvast/internal/store"
+	"github.com/houvast/houvast/internal/store/storetest"
+	"github.com/houvast/houvast/internal/task"
+)
+
+// copyDir copies the files of a folder as a backup would, and returns where.
+func copyDir(t *testing.T, from string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range map[string]os.FileMode{"": 0o700, "kek": 0o400} {
+		if err := os.Chmod(filepath.Join(to, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+// wrapped reads the wrapped form of a key from a copy of the key folder.
+func wrapped(t *testing.T, dir string, id seal.KeyID) (b []byte) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "keys.db")+"?mode=ro")
+	must(t, db, err)
+	defer db.Close()
+	if err := db.QueryRowContext(t.Context(), "SELECT wrapped FROM object_key WHERE id = $1", string(id)).Scan(&b); err != nil || len(b) < window {
+		t.Fatalf("the wrapped key is %d bytes, %v", len(b), err)
+	}
+	return b
+}
+
+func (h *house) stored(name string) []byte {
+	h.t.Helper()
+	r, _, err := h.Blobs.Get(h.t.Context(), name)
+	must(h.t, r, err)
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	return must(h.t, b, err)
+}
+
+// After its period evidence cannot be opened by anybody, and nothing of it is left: not its key, not
+// its ciphertext, not what the case and the report said. A copy of keys and bytes from before still
+// opens, which shows that it was the key that was destroyed.
+func TestEvidenceExpires(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		data := picture(1)
+		c, id := h.draft(data, review.Verdict{Decision: houvast.DecideUrgent, Role: houvast.RoleUploader, Words: "a child says that it is in danger tonight"})
+		h.approve(id)
+		e := h.evidence(c)
+		key, end := seal.KeyID(e.Key), monday.AddDate(0, 0, 365)
+		equal(t, "preserved until", []any{e.State, e.Destroy}, []any{evidence.Preserved, end})
+		cipher, snapshot := h.stored(e.Blob), h.stored(e.Snapshot)
+		keysBefore := copyDir(t, h.keyDir)
+		wrap := wrapped(t, keysBefore, key)
+		residue := searchFor(append(told(), "danger tonight"), data, cipher, snapshot, wrap)
+
+		h.advance(end.Sub(monday) - time.Microsecond)
+		h.sweep()
+		if _, _, err := h.Original(t.Context(), c); err != nil || h.evidence(c).State != evidence.Preserved {
+			t.Errorf("a moment before its end the evidence is %s, %v", h.evidence(c).State, err)
+		}
+		if found := h.residue(residue); len(found) < 3 {
+			t.Errorf("control: the scan does not see the sealed bytes and the wrapped key while they are there: %v", found)
+		}
+		h.advance(time.Microsecond)
+		h.sweep()
+		equal(t, "state", h.evidence(c).State, evidence.Destroyed)
+		_, _, err := h.Original(t.Context(), c)
+		if err == nil {
+			t.Error("destroyed evidence opens")
+		}
+		_, err = h.Keys.Open(t.Context(), bytes.NewReader(cipher), key)
+		kind(t, "opening a copy of the bytes", err, houvast.Gone, "key-destroyed")
+		equal(t, "what is left", h.residue(residue), []string(nil))
+		equal(t, "blobs", h.names(), []string(nil))
+		h.forgotten(c, id)
+
+		backup, err := seal.Open(t.Context(), keysBefore, h.clock)
+		must(t, backup, err)
+		defer backup.Close()
+		plain, err := backup.Open(t.Context(), bytes.NewReader(cipher), key)
+		got, err2 := io.ReadAll(must(t, plain, err))
+		if err2 != nil || !bytes.Equal(got, data) {
+			t.Errorf("control: the copies from before do not open: %v", err2)
+		}
+	})
+}
+
+// forgotten checks that the rows about a case say that there was something and no more.
+func (h *house) forgotten(c houvast.CaseID, id houvast.ReportID) {
+	t := h.t
+	t.Helper()
+	e, r := h.evidence(c), h.report(id)
+	if e.Blob+e.Key+e.SHA256+e.Snapshot != "" || e.Destroyed != h.clock.Now() {
+		t.Errorf("the tombstone is %+v", e)
+	}
+	cs, f, words, err := h.Case(t.Context(), c)
+	if err != nil || cs.Facts != nil || cs.Words != nil || cs.Key != "" || words != "" || f.SHA256 != "" {
+		t.Errorf("the case keeps %+v, %+v, %q, %v", cs, f, words, err)
+	}
+	if r.Content != nil || r.Receipt != nil || r.Seal != "" || r.State != report.Finished {
+		t.Errorf("the report keeps %+v", r)
+	}
+	_, _, _, err = h.ReportContent(t.Context(), id)
+	kind(t, "the content of the report", err, houvast.Gone, "")
+	_, content, _, err := h.Report(t.Context(), id)
+	if err != nil || content.Facts.SHA256 != "" {
+		t.Errorf("the report shows %+v, %v", content, err)
+	}
+	equal(t, "item", h.state(e.Item), houvast.ItemGone)
+	equal(t, "audit lines", h.number("SELECT COUNT(*) FROM audit_line WHERE action = 'evidence.destroyed' AND subject = $1", e.ID.String()), 1)
+}
+
+// Whatever a crash left half destroyed is finished, once, and what is destroyed stays so however
+// often its bell rings.
+func TestDestructionIsFinished(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		begin := func(h *house, e evidence.Evidence) {
+			h.update(func(tx *store.Tx) error { _, err := evidence.Begin(tx, e.ID); return err })
+		}
+		key := func(h *house, e evidence.Evidence) {
+			begin(h, e)
+			if err := h.Keys.Destroy(t.Context(), seal.KeyID(e.Key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, crash := range []struct {
+			after string
+			do    func(*house, evidence.Evidence)
+		}{
+			{"nothing", func(*house, evidence.Evidence) {}},
+			{"the state was written", begin},
+			{"the key was destroyed", key},
+			{"the bytes were deleted", func(h *house, e evidence.Evidence) {
+				key(h, e)
+				if err := h.blobs.Store.Delete(t.Context(), e.Blob); err != nil {
+					t.Fatal(err)
+				}
+			}},
+		} {
+			c, _ := h.draft(picture(uint64(1+i)), review.Verdict{Decision: houvast.DecideNotAbuse})
+			e := h.evidence(c)
+			h.blobs.stuck.Store(true) // the house itself gets no further than this
+			h.clock.Advance(undo)
+			crash.do(h, e)
+			h.advance(0)
+			equal(t, crash.after+", while the disk is gone", h.evidence(c).State, evidence.Destroying)
+			if _, _, err := h.Original(t.Context(), c); err == nil {
+				t.Errorf("%s: evidence that is being destroyed opens", crash.after)
+			}
+			h.blobs.stuck.Store(false)
+			h.advance(time.Hour)
+			h.sweep()
+			equal(t, crash.after+", in the end", h.evidence(c).State, evidence.Destroyed)
+			for range 2 {
+				h.update(func(tx *store.Tx) error { return task.Ring(tx, "expire", e.ID.String(), tx.Now()) })
+				h.quiet()
+			}
+			equal(t, crash.after+", audit lines", h.number("SELECT COUNT(*) FROM audit_line WHERE action = 'evidence.destroyed' AND subject = $1", e.ID.String()), 1)
+			equal(t, crash.after+", blobs", h.names(), []string(nil))
+			equal(t, crash.after+", bells", h.number("SELECT COUNT(*) FROM task WHERE kind = 'expire'"), 0)
+		}
+	})
+}
+
+// A legal stop keeps what is due, and what it ends is destroyed then.
+func TestLegalStopHolds(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		c, _ := h.draft(picture(1), review.Verdict{Decision: houvast.DecideNotAbuse})
+		free, _ := h.draft(picture(2), review.Verdict{Decision: houvast.DecideNotAbuse})
+		stop := func(order string) {
+			h.update(func(tx *store.Tx) error { _, err := evidence.SetStop(tx, c, order); return err })
+		}
+		stop("court order 7 of 2027")
+		h.advance(400 * 24 * time.Hour)
+		h.sweep()
+		n, err := h.ExpireNow(t.Context(), ask("carol", "evidence.expire"))
+		equal(t, "due", must(t, n, err), 0)
+		h.quiet()
+		equal(t, "stopped and free", []any{h.evidence(c).State, h.evidence(free).State}, []any{evidence.Held, evidence.Destroyed})
+		if r, _, err := h.Original(t.Context(), c); err != nil {
+			t.Error(err)
+		} else {
+			r.Close()
+		}
+		stop("")
+		n, err = h.ExpireNow(t.Context(), ask("carol", "evidence.expire"))
+		equal(t, "due", must(t, n, err), 1)
+		h.quiet()
+		equal(t, "after the stop", h.evidence(c).State, evidence.Destroyed)
+	})
+}
+
+// Nobody decided for ninety days: the case ends, the platform may show the item, somebody is told.
+func TestUndecidedEnds(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a := picture(1)
+		h.bank("list", houvast.ChildAbuse, houvast.Verified, "pdq", hashed(a).PDQ[0].String())
+		id := h.bring(a, facts())
+		h.quiet()
+		c, _ := h.opened(id)
+		h.advance(evidence.UndecidedHold)
+		h.sweep()
+		got := look(h, func(tx *store.Tx) (review.Case, error) { return review.Get(tx, c.ID) })
+		equal(t, "case and evidence", []any{got.State, h.evidence(c.ID).State}, []any{review.Ended, evidence.Destroyed})
+		equal(t, "orders", h.forum.orders(id), []string{`release {"reason":"the hold ended"}`})
+		equal(t, "alarms", h.number("SELECT COUNT(*) FROM audit_line WHERE action = 'case.alarm'"), 1)
+		_, _, err := h.NextCase(t.Context(), ask("alice", "review.next"))
+		kind(t, "the queue", err, houvast.NotFound, "queue-empty")
+		_, err = h.Decide(t.Context(), ask("alice", "cases.decide"), c.ID, abuse())
+		kind(t, "deciding it", err, houvast.Gone, "")
+	})
+}
+
+// PostgreSQL may take a transaction back at its commit and run its closure again. Evidence that was
+// due the first time and is under a legal stop the second time must keep its key.
+func TestStopDuringDestruction(t *testing.T) {
+	if !slices.Contains(storetest.Engines(t), store.Postgres) {
+		return // the closing line counts it; closures of SQLite run once
+	}
+	t.Run("postgres", func(t *testing.T) {
+		storetest.Count(store.Postgres)
+		h := build(t, store.Postgres)
+		h.start()
+		c, _ := h.draft(picture(1), review.Verdict{Decision: houvast.DecideNotAbuse})
+		db, err := sql.Open("pgx", h.cfg.URL)
+		must(t, db, err)
+		defer db.Close()
+		// The first commit that destroys waits for the lock that we hold, and is then taken back as
+		// the server does in a conflict. A sequence is not taken back, so the second is let through.
+		for _, q := range []string{"CREATE SEQUENCE tries", `CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				IF nextval('tries') = 1 THEN
+					PERFORM pg_advisory_lock(7);
+					RAISE EXCEPTION USING ERRCODE = '40001';
+				END IF;
+				RETURN NULL;
+			END $$`, `CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON evidence DEFERRABLE INITIALLY DEFERRED
+			FOR EACH ROW WHEN (new.state = 'destroying') EXECUTE FUNCTION conflict()`} {
+			if _, err := db.ExecContext(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lock, err := db.Conn(t.Context())
+		must(t, lock, err)
+		defer lock.Close()
+		if _, err := lock.ExecContext(t.Context(), "SELECT pg_advisory_lock(7)"); err != nil {
+			t.Fatal(err)
+		}
+		h.clock.Advance(undo)
+		h.update(func(tx *store.Tx) error { tx.Notify(task.Topic); return nil })
+		waiting := func(query string) func() bool {
+			return func() bool {
+				var n int
+				err := db.QueryRowContext(t.Context(), query).Scan(&n)
+				return err == nil && n > 0
+			}
+		}
+		h.until("the destruction is about to commit", waiting("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+		stopped := make(chan error)
+		go func() {
+			_, err := db.ExecContext(t.Context(), "UPDATE evidence SET stop = 'court order' WHERE case_id = $1", int64(c))
+			stopped <- err
+		}()
+		h.until("the order waits for the row", waiting("SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE evidence SET stop%'"))
+		if _, err := lock.ExecContext(t.Context(), "SELECT pg_advisory_unlock(7)"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-stopped; err != nil {
+			t.Fatal(err)
+		}
+		h.quiet()
+		var tries int
+		if err := db.QueryRowContext(t.Context(), "SELECT last_value FROM tries").Scan(&tries); err != nil || tries != 1 {
+			t.Errorf("control: the trigger fired %d times, %v", tries, err)
+		}
+		e := h.evidence(c)
+		if e.State != evidence.Held || e.Stop != "court order" {
+			t.Fatalf("the evidence is %+v", e)
+		}
+		if r, _, err := h.Original(t.Context(), c); err != nil {
+			t.Errorf("evidence under a legal stop does not open: %v", err)
+		} else {
+			r.Close()
+		}
+	})
+}
