@@ -165,6 +165,7 @@ func TestViewedAgainstModel(t *testing.T) {
 		var yes, no, refused int
 		rapid.Check(t, func(r *rapid.T) {
 			m := reviewing{t: t, w: w, clock: clock, id: put(t, w, likeness)}
+			defer func() { must(t, w, func(tx *store.Tx) error { return Forget(tx, m.id) }) }() // leaves the queue empty
 			m.pull(r)
 			for range rapid.IntRange(1, 12).Draw(r, "steps") {
 				if m.step(r) {
@@ -183,7 +184,6 @@ func TestViewedAgainstModel(t *testing.T) {
 					no++
 				}
 			}
-			must(t, w, func(tx *store.Tx) error { return Forget(tx, m.id) })
 		})
 		if yes == 0 || no == 0 || refused == 0 {
 			t.Errorf("viewed %d times, not viewed %d times, %d grants refused: the sequences show nothing", yes, no, refused)
