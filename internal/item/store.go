@@ -118,7 +118,9 @@ func HoldsKey(tx *store.Tx, key string) (bool, error) {
 }
 
 // HoldsBlob reports whether any item has a blob as its quarantined bytes.
-func HoldsBlob(tx *store.Tx, blob string) (bool, error) { return exists(tx, "blob = $1 AND blob <> ''", blob) }
+func HoldsBlob(tx *store.Tx, blob string) (bool, error) {
+	return exists(tx, "blob = $1 AND blob <> ''", blob)
+}
 
 func exists(tx *store.Tx, where, arg string) (bool, error) {
 	var one int
