@@ -289,10 +289,11 @@ func crashNamed(found []string, name string) bool {
 
 // TestCrashJudge plants each violation in what a flawless walk looks like: it must be named.
 func TestCrashJudge(t *testing.T) {
+	drawn := newCrashWalk(nil, 1).pictures
 	flawless := func() crashFacts {
 		f := crashFacts{part: 1, items: map[houvast.ItemID]itemLine{}, events: map[string]int{"cases.decide": 3, "cases.confirm": 1,
 			"case.open": 4, "reports.approve": 1, "report.finished": 1}}
-		for i, p := range newCrashWalk(nil, 1).pictures {
+		for i, p := range drawn {
 			p.id = houvast.ItemID(fmt.Sprint("item ", i))
 			f.pictures = append(f.pictures, p)
 			want := wants(p.role, 1)

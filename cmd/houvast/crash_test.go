@@ -299,11 +299,12 @@ func crashAtPoints(t *testing.T, world *crashWorld, points []string) {
 	began := time.Now()
 	crashEach(crashWorkers, runs, func(r *crashRun) { r.walk(world) })
 	hit := map[string]int{}
-	kills, passed, restarts := 0, 0, []time.Duration{}
+	var passed []string
+	kills, restarts := 0, []time.Duration{}
 	for _, r := range runs {
 		// How often a point is reached differs a little from walk to walk; that it is reached does not.
 		if !slices.Contains(r.kills, fmt.Sprintf("%s:%d", r.point, r.n)) {
-			if passed++; r.n == 1 && r.err == nil {
+			if passed = append(passed, r.String()); r.n == 1 && r.err == nil {
 				t.Errorf("%s: no process was ended there", r)
 			}
 		}
@@ -325,6 +326,6 @@ func crashAtPoints(t *testing.T, world *crashWorld, points []string) {
 	if len(runs) == 0 || kills == 0 {
 		t.Fatal("nothing was ended")
 	}
-	t.Logf("%d failpoints, %d walks (%d of which did not come to their point that often), %d kills in %.1f s; ready after %v at most",
-		len(points), len(runs), passed, kills, time.Since(began).Seconds(), slices.Max(restarts).Round(time.Millisecond))
+	t.Logf("%d failpoints, %d walks (%d of which did not come to their point that often: %q), %d kills in %.1f s; ready after %v at most",
+		len(points), len(runs), len(passed), passed, kills, time.Since(began).Seconds(), slices.Max(restarts).Round(time.Millisecond))
 }
