@@ -110,7 +110,7 @@ func (a *app) openStores(ctx context.Context, clock houvast.Clock) (err error) {
 	if err := a.keysBelong(ctx); err != nil {
 		return err
 	}
-	if a.keys, err = seal.Open(ctx, keysDir(a.cfg.Data), clock); err != nil {
+	if a.keys, err = seal.Open(ctx, keysDir(a.cfg.Data), a.db.Clock()); err != nil {
 		return err
 	}
 	a.blobs, err = dir.Open(filepath.Join(a.cfg.Data, "blobs"))

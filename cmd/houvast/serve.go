@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -143,6 +144,12 @@ func (d discardLines) Write(p []byte) (int, error) {
 }
 
 func (s *server) listenAPI(cfg config.Config) error {
+	if cfg.TLS.CertFile != "" { // before anybody is told that we are ready
+		if _, err := tls.LoadX509KeyPair(cfg.TLS.CertFile, cfg.TLS.KeyFile); err != nil {
+			return houvast.Errorf("serve", houvast.Invalid, "tls", "the certificate cannot be used: %w", err).
+				WithHint("check [tls] cert_file and key_file")
+		}
+	}
 	ln, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return listenError(cfg.Listen, err)

@@ -260,6 +260,8 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 		return houvast.Errorf(op, houvast.Unsupported, "", "PostgreSQL is backed up with its own tools").
 			WithHint("use pg_dump or your provider's snapshots")
 	}
-	_, err := db.write.ExecContext(ctx, fmt.Sprintf("VACUUM INTO '%s'", strings.ReplaceAll(path, "'", "''")))
-	return houvast.Wrap(op, err)
+	if _, err := db.write.ExecContext(ctx, fmt.Sprintf("VACUUM INTO '%s'", strings.ReplaceAll(path, "'", "''"))); err != nil {
+		return houvast.Wrap(op, err)
+	}
+	return houvast.Wrap(op, os.Chmod(path, 0o600))
 }
