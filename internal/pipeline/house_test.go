@@ -69,6 +69,7 @@ const (
 // each runs fn in a fresh house on every engine. change, if given, alters the house before it works.
 func each(t *testing.T, fn func(t *testing.T, h *house), change ...func(h *house)) {
 	t.Helper()
+	t.Parallel()
 	for _, e := range storetest.Engines(t) {
 		t.Run(string(e), func(t *testing.T) {
 			t.Parallel()
@@ -168,6 +169,9 @@ func (h *house) start() {
 	h.sign()
 	h.tasks = task.NewRunner(h.W, h.Log, h.Lanes(4), h.Sweeps())
 	h.run("the tasks", h.tasks.Run)
+	// A runner that begins frees the bells of processes that died; only then is a held bell held.
+	h.update(func(tx *store.Tx) error { return task.Ring(tx, "erase", "nothing", tx.Now()) })
+	h.quiet()
 }
 
 func (h *house) run(what string, run func(context.Context) error) {
@@ -185,7 +189,7 @@ func (h *house) run(what string, run func(context.Context) error) {
 // until polls a condition for at most half a minute.
 func (h *house) until(what string, ok func() bool) {
 	h.t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	late := time.After(30 * time.Second)
 	for !ok() {

@@ -1,10 +1,12 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/houvast/houvast"
@@ -12,8 +14,18 @@ import (
 	"github.com/houvast/houvast/internal/draw"
 )
 
-// picture draws a file; another seed is another picture.
-func picture(seed uint64) []byte { return draw.PNG(draw.Picture(draw.Houses, 240, 180, seed)) }
+// drawn holds what picture has drawn: both engines and many tests want the same ones.
+var drawn sync.Map
+
+// picture draws a file; another seed is another picture. The caller may append to it.
+func picture(seed uint64) []byte {
+	if b, ok := drawn.Load(seed); ok {
+		return bytes.Clone(b.([]byte))
+	}
+	b := draw.PNG(draw.Picture(draw.Houses, 240, 180, seed))
+	drawn.Store(seed, bytes.Clone(b))
+	return b
+}
 
 // hashed is what the child would say about a file.
 func hashed(data []byte) houvast.Perceptual { return decode.Hash(data, decode.DefaultLimits()) }

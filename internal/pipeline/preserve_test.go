@@ -236,6 +236,7 @@ func TestStopDuringDestruction(t *testing.T) {
 	if !slices.Contains(storetest.Engines(t), store.Postgres) {
 		return // the closing line counts it; closures of SQLite run once
 	}
+	t.Parallel()
 	t.Run("postgres", func(t *testing.T) {
 		storetest.Count(store.Postgres)
 		h := build(t, store.Postgres)

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/houvast/houvast"
@@ -219,7 +220,8 @@ func (d Desk) SignIn(ctx context.Context, gate *access.Gate, name string, passwo
 	if err != nil {
 		return "", s, err
 	}
-	_, err = pipeline.Do(ctx, d.Pipeline, pipeline.Ask{By: houvast.Actor("user:" + name), Op: "sessions.create"}, func(tx *store.Tx) (bool, pipeline.Done, error) {
+	by := houvast.Actor("user:" + strings.ToLower(name)) // the one spelling of a name that is known
+	_, err = pipeline.Do(ctx, d.Pipeline, pipeline.Ask{By: by, Op: "sessions.create"}, func(tx *store.Tx) (bool, pipeline.Done, error) {
 		token, s, err = access.OpenSession(tx, proof)
 		return true, pipeline.Done{}, err
 	})
