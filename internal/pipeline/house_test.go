@@ -285,14 +285,18 @@ func (h *house) bring(data []byte, up houvast.Upload) houvast.ItemID {
 	return r.ID
 }
 
-// A brittle store is a blob store whose Delete can be made to fail.
+// A brittle store is a blob store whose Delete can be made to fail, or to be late.
 type brittle struct {
 	blob.Store
-	stuck atomic.Bool
+	stuck  atomic.Bool
+	before atomic.Pointer[func()] // called by the next Delete
 }
 
 // Delete fails while the store is stuck, as a disk does that is gone for a moment.
 func (b *brittle) Delete(ctx context.Context, name string) error {
+	if f := b.before.Swap(nil); f != nil {
+		(*f)()
+	}
 	if b.stuck.Load() {
 		return houvast.Errorf("brittle.Delete", houvast.Unavailable, "io-failed", "the disk is gone for a moment")
 	}

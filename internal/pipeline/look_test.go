@@ -35,7 +35,11 @@ func TestHostilePicturesAreNotClean(t *testing.T) {
 		hang := h.killed(append(picture(2), markHang...))
 		reasons[hang] = "child-gone"
 		reasons[h.bring(append(picture(2), markBurn...), facts())] = "child-cpu"
-		reasons[h.bring(append(picture(2), markGrow...), facts())] = "child-memory"
+		grow := h.bring(append(picture(2), markGrow...), facts())
+		if reasons[grow] = "child-memory"; race {
+			t.Log("NOT SHOWN: the race detector ends a child without memory in words of its own")
+			reasons[grow] = "child-crash"
+		}
 		other := h.bring(good, facts())
 		h.quiet()
 
@@ -256,6 +260,24 @@ func TestSecondLookMatches(t *testing.T) {
 		h.advance(couldNot) // the bell that hung for the bytes finds nothing to do
 		equal(t, "state", h.state(id), houvast.ItemLookedAt)
 		equal(t, "bells", h.number("SELECT COUNT(*) FROM task WHERE kind = 'drop'"), 0)
+	})
+}
+
+// A second look that ends while the three days do wins: its item is not called gone.
+func TestSecondLookAtTheLastMoment(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		late, other := h.bring(draw.NotAPicture(), facts()), h.bring(draw.NotAPicture(), facts())
+		h.quiet()
+		h.update(func(tx *store.Tx) error { // as if the bell of the other had not been rung yet
+			_, err := tx.Exec("DELETE FROM task WHERE subject = $1", string(other))
+			return err
+		})
+		look := func() { h.update(func(tx *store.Tx) error { return item.LookedAt(tx, late) }) }
+		h.blobs.before.Store(&look)
+		h.advance(couldNot)
+		h.sweep()
+		equal(t, "states", []houvast.ItemState{h.state(late), h.state(other)}, "[looked_at gone]")
+		equal(t, "bells", h.number("SELECT COUNT(*) FROM task"), 0)
 	})
 }
 

@@ -35,8 +35,7 @@ func rowMD5(data []byte) string    { return fmt.Sprintf("%x", md5.Sum(data)) }
 func rowSHA1(data []byte) string   { return fmt.Sprintf("%x", sha1.Sum(data)) }
 func rowSHA256(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
-// facts is all that a platform may tell about an upload. Every text of it is told() not to lie about
-// in clear.
+// facts is all that a platform may tell about an upload.
 func facts() houvast.Upload {
 	return houvast.Upload{Account: houvast.AccountRef{Source: "forum", ID: "acct-zebra-7731"}, ScreenName: "blue.heron.4471", Email: "heron4471@mail.example",
 		ProfileURL: "https://forum.example/u/heron4471", FileName: "garden-shed-4471.png", UploadedAt: monday.Add(-time.Hour), IP: "203.0.113.77", Port: 40123,

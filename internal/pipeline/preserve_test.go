@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/houvast/houvast/internal/review"
 	"github.com/houvast/houvast/internal/seal"
 	"github.com/houvast/houvast/internal/store"
-	"github.com/houvast/houvast/internal/store/storetest"
 	"github.com/houvast/houvast/internal/task"
 )
 
@@ -227,79 +225,5 @@ func TestUndecidedEnds(t *testing.T) {
 		kind(t, "the queue", err, houvast.NotFound, "queue-empty")
 		_, err = h.Decide(t.Context(), ask("alice", "cases.decide"), c.ID, abuse())
 		kind(t, "deciding it", err, houvast.Gone, "")
-	})
-}
-
-// PostgreSQL may take a transaction back at its commit and run its closure again. Evidence that was
-// due the first time and is under a legal stop the second time must keep its key.
-func TestStopDuringDestruction(t *testing.T) {
-	if !slices.Contains(storetest.Engines(t), store.Postgres) {
-		return // the closing line counts it; closures of SQLite run once
-	}
-	t.Parallel()
-	t.Run("postgres", func(t *testing.T) {
-		storetest.Count(store.Postgres)
-		h := build(t, store.Postgres)
-		h.start()
-		c, _ := h.draft(picture(1), review.Verdict{Decision: houvast.DecideNotAbuse})
-		db, err := sql.Open("pgx", h.cfg.URL)
-		must(t, db, err)
-		defer db.Close()
-		// The first commit that destroys waits for the lock that we hold, and is then taken back as
-		// the server does in a conflict. A sequence is not taken back, so the second is let through.
-		for _, q := range []string{"CREATE SEQUENCE tries", `CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-				IF nextval('tries') = 1 THEN
-					PERFORM pg_advisory_lock(7);
-					RAISE EXCEPTION USING ERRCODE = '40001';
-				END IF;
-				RETURN NULL;
-			END $$`, `CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON evidence DEFERRABLE INITIALLY DEFERRED
-			FOR EACH ROW WHEN (new.state = 'destroying') EXECUTE FUNCTION conflict()`} {
-			if _, err := db.ExecContext(t.Context(), q); err != nil {
-				t.Fatal(err)
-			}
-		}
-		lock, err := db.Conn(t.Context())
-		must(t, lock, err)
-		defer lock.Close()
-		if _, err := lock.ExecContext(t.Context(), "SELECT pg_advisory_lock(7)"); err != nil {
-			t.Fatal(err)
-		}
-		h.clock.Advance(undo)
-		h.update(func(tx *store.Tx) error { tx.Notify(task.Topic); return nil })
-		waiting := func(query string) func() bool {
-			return func() bool {
-				var n int
-				err := db.QueryRowContext(t.Context(), query).Scan(&n)
-				return err == nil && n > 0
-			}
-		}
-		h.until("the destruction is about to commit", waiting("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
-		stopped := make(chan error)
-		go func() {
-			_, err := db.ExecContext(t.Context(), "UPDATE evidence SET stop = 'court order' WHERE case_id = $1", int64(c))
-			stopped <- err
-		}()
-		h.until("the order waits for the row", waiting("SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE evidence SET stop%'"))
-		if _, err := lock.ExecContext(t.Context(), "SELECT pg_advisory_unlock(7)"); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-stopped; err != nil {
-			t.Fatal(err)
-		}
-		h.quiet()
-		var tries int
-		if err := db.QueryRowContext(t.Context(), "SELECT last_value FROM tries").Scan(&tries); err != nil || tries != 1 {
-			t.Errorf("control: the trigger fired %d times, %v", tries, err)
-		}
-		e := h.evidence(c)
-		if e.State != evidence.Held || e.Stop != "court order" {
-			t.Fatalf("the evidence is %+v", e)
-		}
-		if r, _, err := h.Original(t.Context(), c); err != nil {
-			t.Errorf("evidence under a legal stop does not open: %v", err)
-		} else {
-			r.Close()
-		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/evidence"
@@ -81,6 +82,33 @@ func TestWhatMatchedIsEvidence(t *testing.T) {
 		s := searchFor(told(), data)
 		equal(t, "found in clear", h.residue(s), []string(nil))
 		h.planted(s, facts().URL, data)
+	})
+}
+
+// What goes into evidence is what came in: bytes that are not those of the row open no case.
+func TestOtherBytesAreNotTaken(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		data := picture(1)
+		h.bank("list", houvast.ChildAbuse, houvast.Verified, "pdq", hashed(data).PDQ[0].String())
+		r, err := h.Receive(t.Context(), incoming("", data, facts()))
+		must(t, r, err)
+		swap := func(sum string) {
+			h.update(func(tx *store.Tx) error {
+				_, err := tx.Exec("UPDATE item SET sha256 = $2 WHERE id = $1", r.ID, sum)
+				return err
+			})
+		}
+		swap(rowSHA256(picture(2)))
+		h.tasks.Adopt(*r.Bell)
+		h.quiet()
+		equal(t, "cases", h.number("SELECT COUNT(*) FROM review_case"), 0)
+		equal(t, "state", h.state(r.ID), houvast.ItemReceived)
+		if !strings.Contains(h.log.String(), "not those that were received") {
+			t.Error("nobody was told")
+		}
+		swap(rowSHA256(data))
+		h.advance(time.Hour)
+		equal(t, "cases of the right bytes", h.number("SELECT COUNT(*) FROM review_case"), 1)
 	})
 }
 
