@@ -44,7 +44,7 @@ type house struct {
 	desk.Desk
 	t         *testing.T
 	cfg       store.Config
-	clock     *storetest.Clock
+	clock     *gated
 	keyDir    string
 	blobDir   string
 	blobs     *brittle
@@ -55,6 +55,20 @@ type house struct {
 	log       *lines
 	sign      func() // starts the sequencer of the audit log
 	signLater func() // the same, in the test that delays it
+}
+
+// A gated clock can be made to hold up whoever asks it for the time.
+type gated struct {
+	*storetest.Clock
+	gate atomic.Pointer[chan struct{}] // until it is closed; nil lets through
+}
+
+// Now waits at the gate.
+func (g *gated) Now() time.Time {
+	if c := g.gate.Load(); c != nil {
+		<-*c
+	}
+	return g.Clock.Now()
 }
 
 // monday is where the clock of every house starts.
@@ -95,7 +109,7 @@ func must[T any](t *testing.T, v T, err error) T {
 func build(t *testing.T, e store.Engine) *house {
 	t.Helper()
 	ctx := t.Context()
-	h := &house{t: t, clock: storetest.NewClock(monday), log: &lines{}, keyDir: filepath.Join(t.TempDir(), "keys"), blobDir: filepath.Join(t.TempDir(), "blobs")}
+	h := &house{t: t, clock: &gated{Clock: storetest.NewClock(monday)}, log: &lines{}, keyDir: filepath.Join(t.TempDir(), "keys"), blobDir: filepath.Join(t.TempDir(), "blobs")}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(h.log.String())
