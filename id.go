@@ -140,6 +140,14 @@ func NewIDs(node int, now func() time.Time) *IDs {
 	return &IDs{now: now, node: int64(node & 1023)}
 }
 
+// After makes every later id greater than those made until t, by whatever process: t is law time as
+// far as it may have been used, when the machine's clock stands behind it.
+func (g *IDs) After(t time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ms = max(g.ms, t.Sub(epoch).Milliseconds()+1)
+}
+
 // Next returns a new id value. The caller converts it: houvast.CaseID(ids.Next()).
 func (g *IDs) Next() int64 {
 	g.mu.Lock()

@@ -54,6 +54,7 @@ type app struct {
 	install  atomic.Pointer[pipeline.Installation]
 	auditErr atomic.Pointer[error] // why the sequencer ended
 	release  func()
+	works    bool // this process answers doorbells
 	stop     context.CancelFunc
 	wg       sync.WaitGroup
 }
@@ -144,7 +145,7 @@ func (a *app) wire(ctx context.Context) error {
 		return err
 	}
 	p := &pipeline.Pipeline{W: w, Keys: a.keys, Blobs: a.blobs, Audit: a.audit, Children: a.children(), Index: &bank.Index{}, Pepper: pepper,
-		Settings: settings, Install: a.installation, Log: a.log}
+		Settings: settings, Install: a.installation, Log: a.log, Recording: a.recording}
 	if p.Webhook, err = a.webhook(); err != nil {
 		return err
 	}
@@ -157,8 +158,8 @@ func (a *app) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	api := &httpapi.API{P: a.desk, Gate: access.NewGate(a.db.Clock()), Words: texts, Adopt: a.tasks.Adopt, Profile: a.profile, Log: a.log, Version: thisBuild().Version,
-		Ready: a.checks, AuditVerify: a.verifyAudit, AuditExport: a.exportAudit}
+	api := &httpapi.API{P: a.desk, Gate: access.NewGate(a.db.Clock()), Words: texts, Adopt: a.adopt, Profile: a.profile, Log: a.log, Version: thisBuild().Version,
+		Ready: a.checks, Doctor: a.examination, AuditVerify: a.verifyAudit, AuditExport: a.exportAudit}
 	a.handler, err = api.Handler()
 	a.routes = api.Routes()
 	return err
@@ -219,6 +220,10 @@ func (a *app) settings() (s pipeline.Settings, err error) {
 		Reporter: report.Reporter{Organisation: c.Reporter.Organisation, Platform: c.Reporter.Organisation, FirstName: c.Reporter.FirstName,
 			LastName: c.Reporter.LastName, Email: c.Reporter.Email, Phone24h: c.Reporter.Phone24h, LegalURL: c.Reporter.LegalURL,
 			Terms: c.Reporter.Terms, Template: c.Reporter.CompanyTemplate},
+	}
+	if c.Audit.MirrorFile != "" {
+		return s, houvast.Errorf("app.settings", houvast.Unsupported, "not-yet", "[audit] mirror_file is not written yet").
+			WithHint("take the key out; the highest checkpoint is kept with the keys")
 	}
 	for _, r := range c.Recipients {
 		to, err := recipient(r)
@@ -312,6 +317,22 @@ func (a *app) profile() string {
 	return string(in.Profile)
 }
 
+// recording returns why the audit log does not go on, nil while it does.
+func (a *app) recording() error {
+	if err := a.auditErr.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// adopt gives a doorbell to this process's runner. Where this process does not work, the bell's claim
+// ends by itself and another process answers it.
+func (a *app) adopt(b task.Bell) {
+	if a.works {
+		a.tasks.Adopt(b)
+	}
+}
+
 func (a *app) verifyAudit(ctx context.Context) (audit.Result, error) {
 	return audit.Verify(ctx, a.db, a.auditOf)
 }
@@ -320,7 +341,7 @@ func (a *app) verifyAudit(ctx context.Context) (audit.Result, error) {
 // where this process is to work.
 func (a *app) start(work bool) {
 	ctx, stop := context.WithCancel(context.Background())
-	a.stop = stop
+	a.stop, a.works = stop, work
 	a.wg.Go(func() {
 		if err := a.audit.Run(ctx); err != nil {
 			a.auditErr.Store(&err)
@@ -331,7 +352,7 @@ func (a *app) start(work bool) {
 		return
 	}
 	a.wg.Go(func() {
-		if err := a.tasks.Run(ctx); err != nil {
+		if err := a.tasks.Run(ctx); err != nil && ctx.Err() == nil {
 			a.log.Error("tasks are not answered", "error", err)
 		}
 	})

@@ -60,14 +60,17 @@ type bankCreateCmd struct {
 	Name      string `arg:"" help:"Name of the bank: letters, digits, dots, dashes, underscores."`
 	Category  string `required:"" placeholder:"C" help:"child_abuse, exploitation, self_submitted, ncii_adult or negative."`
 	Trust     string `required:"" placeholder:"T" help:"verified if trained people checked every entry, else unverified."`
-	Threshold int    `placeholder:"BITS" help:"Greatest PDQ distance that matches; 31 when left out."`
+	Threshold *int   `placeholder:"BITS" help:"Greatest PDQ distance that matches; 31 when left out."`
 	JSON      bool   `name:"json" help:"Print the bank as a JSON object."`
 }
 
 // Run makes a bank.
 func (c *bankCreateCmd) Run(ctx context.Context, e *env) error {
 	return c.with(ctx, e, func(api *client.Client) error {
-		in := map[string]any{"name": c.Name, "category": c.Category, "trust": c.Trust, "threshold": c.Threshold}
+		in := map[string]any{"name": c.Name, "category": c.Category, "trust": c.Trust}
+		if c.Threshold != nil {
+			in["threshold"] = *c.Threshold
+		}
 		var b bankLine
 		if err := api.Call(ctx, "POST", "/api/v1/banks", "", in, &b); err != nil {
 			return err

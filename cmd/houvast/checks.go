@@ -15,7 +15,7 @@ import (
 // checks is everything that must hold for this installation to be ready, for /readyz and doctor.
 func (a *app) checks(ctx context.Context) []httpapi.Check {
 	return []httpapi.Check{
-		check("database", a.db.Ping(ctx)),
+		check("database", errors.Join(a.db.Ping(ctx), a.db.Failed())),
 		check("keys", a.keys.Failed()),
 		check("blobs", a.blobs.Failed()),
 		a.checkAudit(),
@@ -34,10 +34,7 @@ func check(name string, err error) httpapi.Check {
 }
 
 func (a *app) checkAudit() httpapi.Check {
-	if err := a.auditErr.Load(); err != nil {
-		return check("audit", *err)
-	}
-	return check("audit", nil)
+	return check("audit", a.recording())
 }
 
 // checkSandbox fails when nothing can be decoded, and warns when the operator allowed a layer to be
@@ -84,10 +81,22 @@ func (a *app) checkInsecure() httpapi.Check {
 // broken returns why this process must end: after a failed fsync nobody can know what the disk holds,
 // and only a fresh start reads it again.
 func (a *app) broken() error {
-	return errors.Join(a.blobs.Failed(), a.keys.Failed())
+	return errors.Join(a.db.Failed(), a.blobs.Failed(), a.keys.Failed())
 }
 
 // exportAudit writes the log for somebody outside.
 func (a *app) exportAudit(ctx context.Context, w io.Writer, after int64) error {
 	return audit.Export(ctx, a.db, w, after)
+}
+
+// examination is checks and what takes longer: whether the whole log verifies.
+func (a *app) examination(ctx context.Context) []httpapi.Check {
+	res, err := a.verifyAudit(ctx)
+	c := httpapi.Check{Name: "log", OK: err == nil && res.Sound()}
+	if err != nil {
+		c.Detail = err.Error()
+	} else if !c.OK {
+		c.Detail, c.Hint = "the audit log was changed, or the database is older than it was", "houvast audit verify names the line"
+	}
+	return append(a.checks(ctx), c)
 }

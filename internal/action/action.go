@@ -29,7 +29,7 @@ type Kind string
 
 // The kinds.
 const (
-	Withhold Kind = "withhold" // hide the item, reversibly, until expires_at
+	Withhold Kind = "withhold" // hide the item, reversibly, until expires_at; without one, until another action
 	Release  Kind = "release"  // show it again
 	Remove   Kind = "remove"   // take it down for good
 	Report   Kind = "report"   // file a report; done is the report's finished
@@ -88,5 +88,17 @@ type Action struct {
 // to 500 bytes.
 type Sender func(ctx context.Context, a Action) (answer string, err error)
 
-// TaskKind is the kind of the task that carries actions out; its subject is the action's id.
-const TaskKind = "action"
+// The kinds of the tasks that carry actions out; their subject is the action's id. Reports have a lane
+// of their own: a recipient that hangs must not keep an item from being withheld.
+const (
+	TaskKind       = "action"
+	TaskKindReport = "action-report"
+)
+
+// TaskKind returns the kind of the task that carries out actions of kind k.
+func (k Kind) TaskKind() string {
+	if k == Report {
+		return TaskKindReport
+	}
+	return TaskKind
+}

@@ -83,7 +83,7 @@ func bells(t *testing.T, w store.Writer, ids ...houvast.ActionID) (hanging map[h
 	view(t, w, func(tx *store.Tx) error {
 		for _, id := range ids {
 			var b bell
-			err := tx.Row("SELECT rung, attempts, expires FROM task WHERE kind = $1 AND subject = $2", store.Args(action.TaskKind, id.String()), &b.rung, &b.attempts, &b.expires)
+			err := tx.Row("SELECT rung, attempts, expires FROM task WHERE kind IN ($1, $3) AND subject = $2", store.Args(action.TaskKind, id.String(), action.TaskKindReport), &b.rung, &b.attempts, &b.expires)
 			if err == nil {
 				hanging[id] = b
 			} else if houvast.KindOf(err) != houvast.NotFound {
@@ -102,7 +102,7 @@ func start(t *testing.T, w store.Writer, out action.Runner) (stop func()) {
 	out.W = w
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	r := task.NewRunner(w, slog.New(slog.DiscardHandler), []task.Lane{{Kind: action.TaskKind, Workers: 4, Do: out.Do}}, nil)
+	r := task.NewRunner(w, slog.New(slog.DiscardHandler), []task.Lane{{Kind: action.TaskKind, Workers: 4, Do: out.Do}, {Kind: action.TaskKindReport, Workers: 4, Do: out.Do}}, nil)
 	go func() { done <- r.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()

@@ -77,13 +77,13 @@ func Propose(tx *store.Tx, p Proposal) (houvast.ActionID, error) {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', 0, 0, 0, '')`,
 		id, p.Kind, p.Key, p.Subject, string(payload), p.After, state, p.By, houvast.Micros(tx.Now()))
 	if err == nil && state == Approved {
-		err = ring(tx, id)
+		err = ring(tx, p.Kind, id)
 	}
 	return id, houvast.Wrap(op, err)
 }
 
-func ring(tx *store.Tx, id houvast.ActionID) error {
-	return task.Ring(tx, TaskKind, id.String(), tx.Now())
+func ring(tx *store.Tx, kind Kind, id houvast.ActionID) error {
+	return task.Ring(tx, kind.TaskKind(), id.String(), tx.Now())
 }
 
 // Approve lets an action happen. Whoever proposed it cannot approve it, unless the team has said in
@@ -105,7 +105,7 @@ func Approve(tx *store.Tx, id houvast.ActionID, by houvast.Actor, selfAllowed bo
 		return a, err
 	}
 	a.State, a.DecidedBy, a.DecidedAt = Approved, by, tx.Now()
-	return a, ring(tx, id)
+	return a, ring(tx, a.Kind, id)
 }
 
 // Drop ends an action that has not begun to be sent.
@@ -171,7 +171,7 @@ func ringWaiting(tx *store.Tx, id houvast.ActionID) error {
 		return err
 	}
 	for _, w := range waiting {
-		if err := ring(tx, w.ID); err != nil {
+		if err := ring(tx, w.Kind, w.ID); err != nil {
 			return err
 		}
 	}
@@ -200,7 +200,7 @@ func Sweeper() task.Sweep {
 			return err
 		}
 		for _, a := range open {
-			if err := task.Ensure(tx, TaskKind, a.ID.String(), tx.Now()); err != nil {
+			if err := task.Ensure(tx, a.Kind.TaskKind(), a.ID.String(), tx.Now()); err != nil {
 				return err
 			}
 			after = a.ID

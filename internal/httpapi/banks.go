@@ -47,15 +47,18 @@ type createBankIn struct {
 		Name      string `json:"name" maxLength:"64"`
 		Category  string `json:"category" maxLength:"32"`
 		Trust     string `json:"trust" maxLength:"16"`
-		Threshold int    `json:"threshold,omitempty" minimum:"0" maximum:"80"`
+		Threshold *int   `json:"threshold,omitempty" minimum:"0" maximum:"80" doc:"31 when left out, as configured"`
 	}
 }
 
 type oneOut[T any] struct{ Body T }
 
 func (a *API) createBank(ctx context.Context, who access.Principal, in *createBankIn) (*oneOut[bankOut], error) {
-	b, err := a.P.CreateBank(ctx, ask("banks.create", who, in), bank.Bank{Name: in.Body.Name, Category: houvast.Category(in.Body.Category),
-		Trust: houvast.Trust(in.Body.Trust), Threshold: in.Body.Threshold})
+	made := bank.Bank{Name: in.Body.Name, Category: houvast.Category(in.Body.Category), Trust: houvast.Trust(in.Body.Trust), Threshold: a.P.Settings.BankThreshold}
+	if in.Body.Threshold != nil {
+		made.Threshold = *in.Body.Threshold
+	}
+	b, err := a.P.CreateBank(ctx, ask("banks.create", who, in), made)
 	return &oneOut[bankOut]{showBank(b)}, err
 }
 

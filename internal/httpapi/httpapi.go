@@ -48,6 +48,7 @@ type API struct {
 	Version string
 
 	Ready       func(context.Context) []Check
+	Doctor      func(context.Context) []Check // Ready, and what takes longer
 	AuditVerify func(context.Context) (audit.Result, error)
 	AuditExport func(ctx context.Context, w io.Writer, after int64) error
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -60,6 +61,7 @@ type reportOut struct {
 	IncidentIs   string                `json:"incident_is,omitempty"`
 	Words        string                `json:"words,omitempty"`
 	Returned     string                `json:"returned,omitempty"`
+	Version      int64                 `json:"version"` // approve what you read: give it back with the approval
 	Viewed       bool                  `json:"viewed"`
 	Facts        factsOut              `json:"facts"`
 	Observations []houvast.Observation `json:"observations"`
@@ -67,26 +69,50 @@ type reportOut struct {
 	FileDetails  string                `json:"file_details_xml,omitempty"`
 }
 
-func (a *API) listReports(ctx context.Context, _ access.Principal, in *struct{ Page }) (*listOut[reportLine], error) {
+// mayRead keeps reviewers to the reports of the cases they decided. Approvers and auditors read all;
+// the control socket reads all but the facts.
+func mayRead(who access.Principal, r report.Report) bool {
+	return who.Kind == access.KindCLI || overseer(who) || r.DraftedBy == who.Actor
+}
+
+func overseer(who access.Principal) bool {
+	return slices.Contains(who.Roles, access.Approver) || slices.Contains(who.Roles, access.Auditor)
+}
+
+func (a *API) listReports(ctx context.Context, who access.Principal, in *struct{ Page }) (*listOut[reportLine], error) {
 	var after houvast.ReportID
 	if err := after.UnmarshalText([]byte(in.After)); err != nil {
 		return nil, err
 	}
 	found, err := a.P.Reports(ctx, after, in.Limit)
+	if who.Kind != access.KindCLI && !overseer(who) {
+		out := page(found, in.Limit, showReport, func(r report.Report) string { return r.ID.String() })
+		own := slices.DeleteFunc(found, func(r report.Report) bool { return !mayRead(who, r) })
+		out.Body.Items = page(own, len(own)+1, showReport, func(report.Report) string { return "" }).Body.Items
+		return out, err
+	}
 	return page(found, in.Limit, showReport, func(r report.Report) string { return r.ID.String() }), err
 }
 
-func (a *API) getReport(ctx context.Context, _ access.Principal, in *reportIn) (*oneOut[reportOut], error) {
+func (a *API) getReport(ctx context.Context, who access.Principal, in *reportIn) (*oneOut[reportOut], error) {
 	id, err := houvast.ParseID[houvast.ReportNoun](in.ID)
 	if err != nil {
 		return nil, err
 	}
 	r, c, viewed, err := a.P.Report(ctx, id)
+	if err == nil && !mayRead(who, r) {
+		err = houvast.Errorf("reports.get", houvast.Withheld, "not-yours", "this report is of a case that you did not decide")
+	}
 	if err != nil {
 		return nil, err
 	}
+	if who.Kind == access.KindCLI {
+		line := reportOut{reportLine: showReport(r), IncidentAt: c.IncidentAt, Returned: c.Returned, Viewed: viewed}
+		line.Facts.Matches, line.Observations = []matchOut{}, []houvast.Observation{}
+		return &oneOut[reportOut]{line}, nil
+	}
 	out := reportOut{reportLine: showReport(r), Role: string(c.Role), Decision: string(c.Decision), IncidentAt: c.IncidentAt, IncidentIs: c.IncidentIs,
-		Words: c.Words, Returned: c.Returned, Viewed: viewed, Facts: showFacts(c.Facts), Observations: append([]houvast.Observation{}, c.Observations...)}
+		Words: c.Words, Returned: c.Returned, Version: r.Version, Viewed: viewed, Facts: showFacts(c.Facts), Observations: append([]houvast.Observation{}, c.Observations...)}
 	if r.Content != nil {
 		r.Viewed = r.Viewed || r.State == report.Draft && viewed
 		if docs, err := report.DocumentsOf(r, c); err == nil {
@@ -156,12 +182,18 @@ func (a *API) amendReport(ctx context.Context, who access.Principal, in *amendIn
 	return stateOf(in.ID, s, err)
 }
 
-func (a *API) approveReport(ctx context.Context, who access.Principal, in *reportWriteIn) (*oneOut[stateOut], error) {
+type approveIn struct {
+	Keyed
+	ID      string `path:"id" maxLength:"32"`
+	Version int64  `query:"version" doc:"of the report as you read it; another one is refused"`
+}
+
+func (a *API) approveReport(ctx context.Context, who access.Principal, in *approveIn) (*oneOut[stateOut], error) {
 	id, err := houvast.ParseID[houvast.ReportNoun](in.ID)
 	if err != nil {
 		return nil, err
 	}
-	s, err := a.P.Approve(ctx, ask("reports.approve", who, in), id)
+	s, err := a.P.Approve(ctx, ask("reports.approve", who, in), id, in.Version)
 	return stateOf(in.ID, s, err)
 }
 

@@ -153,7 +153,7 @@ func TestClientOf(t *testing.T) {
 		"control":                    "control",
 		"not an address at all:4":    "control",
 	} {
-		if got := clientOf(remote); got != want {
+		if got := access.ClientOf(remote); got != want {
 			t.Errorf("%q is counted as %q, want %q", remote, got, want)
 		}
 	}

@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"net"
-	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -153,28 +151,8 @@ type signInIn struct {
 
 // Resolve notes where the request comes from; it is counted, never stored.
 func (in *signInIn) Resolve(ctx huma.Context) []error {
-	in.remote = clientOf(ctx.RemoteAddr())
+	in.remote = access.ClientOf(ctx.RemoteAddr())
 	return nil
-}
-
-// clientOf names where tries to sign in are counted together: an IPv4 address, or the first 64 bits
-// of an IPv6 one.
-func clientOf(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return "control"
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return "control"
-	}
-	if addr = addr.Unmap().WithZone(""); addr.Is6() {
-		p, err := addr.Prefix(64)
-		if err == nil {
-			return p.String()
-		}
-	}
-	return addr.String()
 }
 
 type sessionOut struct {

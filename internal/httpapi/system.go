@@ -46,8 +46,8 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request, _ access.Principal) 
 	for _, c := range a.Ready(r.Context()) {
 		out.Ready = out.Ready && (c.OK || c.Warn)
 		c.Hint = ""
-		if c.OK && !c.Warn && c.Name != "sandbox" {
-			c.Detail = "" // whose installation this is concerns nobody who is not signed in
+		if c.Name != "sandbox" && (c.Name != "profile" || c.OK) {
+			c.Detail = "" // whose installation this is, and where, concerns nobody who is not signed in
 		}
 		out.Checks = append(out.Checks, c)
 	}
@@ -83,7 +83,7 @@ func (a *API) doctor(ctx context.Context, _ access.Principal, _ *struct{}) (*one
 	if err != nil {
 		return nil, err
 	}
-	out := doctorOut{Ready: true, Version: a.Version, Profile: a.Profile(), Checks: a.Ready(ctx), Items: counts(n.Items), Cases: counts(n.Cases),
+	out := doctorOut{Ready: true, Version: a.Version, Profile: a.Profile(), Checks: a.Doctor(ctx), Items: counts(n.Items), Cases: counts(n.Cases),
 		Reports: counts(n.Reports), Kept: counts(n.Evidence), Tasks: counts(n.Tasks)}
 	for _, c := range out.Checks {
 		out.Ready = out.Ready && (c.OK || c.Warn)

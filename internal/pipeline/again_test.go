@@ -63,7 +63,7 @@ func TestEveryTransactionTwice(t *testing.T) {
 			execute(t, db, fmt.Sprintf("CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION conflict()", table))
 		}
 		data := picture(1)
-		_, err := h.CreateBank(t.Context(), keyed("carol", "banks.create", "k", "b"), bank.Bank{Name: "list", Category: houvast.ChildAbuse, Trust: houvast.Verified})
+		_, err := h.CreateBank(t.Context(), keyed("carol", "banks.create", "k", "b"), bank.Bank{Name: "list", Category: houvast.ChildAbuse, Trust: houvast.Verified, Threshold: bank.DefaultThreshold})
 		must(t, 0, err)
 		in, err := h.Import(t.Context(), ask("carol", "banks.import"), "list", strings.NewReader("sha256\n"+rowSHA256(data)+"\n"+rowSHA256(picture(2))))
 		equal(t, "import", []any{must(t, in, err).Added, in.Duplicates}, []any{2, 0})

@@ -155,7 +155,7 @@ func (p *Pipeline) Schedule(tx *store.Tx, c review.Case, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	return task.Ring(tx, taskExpire, e.ID.String(), at)
+	return task.Ring(tx, TaskExpire, e.ID.String(), at)
 }
 
 // proposeShown proposes what the platform should do with the item of a case. It waits for whatever

@@ -114,7 +114,7 @@ func TestRepeatedReportRequests(t *testing.T) {
 			return h.Amend(t.Context(), keyed("alice", "reports.amend", "a", "x"), id, report.Amendment{ScreenName: "heron"})
 		}
 		approve := func() (report.State, error) {
-			return h.Approve(t.Context(), keyed("bob", "reports.approve", "p", "y"), id)
+			return h.Approve(t.Context(), keyed("bob", "reports.approve", "p", "y"), id, 0)
 		}
 		for range 2 {
 			state, err := amend()
@@ -193,10 +193,10 @@ func TestAnswersWaitForTheCheckpoint(t *testing.T) {
 				return "made", pipeline.Done{Subject: "thing"}, nil
 			})
 		}
-		for _, when := range []string{"first", "again"} {
-			_, err := do()
-			kind(t, when+", while nobody signs", err, houvast.Unavailable, "audit-unwritable")
-		}
+		_, err := do() // it is done, and nobody may say so, nor that it is not
+		kind(t, "first, while nobody signs", err, houvast.InDoubt, "in_doubt")
+		_, err = do() // from here on nothing is begun
+		kind(t, "again, while nobody signs", err, houvast.Unavailable, "audit-unwritable")
 		equal(t, "lines without a number", h.number("SELECT COUNT(*) FROM audit_line WHERE seq IS NULL AND action = 'things.make'"), 1)
 		h.signLater()
 		got, err := do()

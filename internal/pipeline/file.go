@@ -17,9 +17,9 @@ import (
 	"github.com/houvast/houvast/internal/task"
 )
 
-// Approve lets a report be filed, when its check blocks nothing. The action that files it is
-// approved in the same transaction.
-func (p *Pipeline) Approve(ctx context.Context, ask Ask, id houvast.ReportID) (report.State, error) {
+// Approve lets a report be filed as the approver read it (version; 0 = as it stands), when its check
+// blocks nothing. The action that files it is approved in the same transaction.
+func (p *Pipeline) Approve(ctx context.Context, ask Ask, id houvast.ReportID, version int64) (report.State, error) {
 	r, content, viewed, missing := p.ReportContent(ctx, id)
 	if missing != nil && houvast.KindOf(missing) != houvast.Gone {
 		return "", houvast.Wrap("pipeline.Approve", missing)
@@ -27,6 +27,10 @@ func (p *Pipeline) Approve(ctx context.Context, ask Ask, id houvast.ReportID) (r
 	return Do(ctx, p, ask, func(tx *store.Tx) (report.State, Done, error) {
 		if missing != nil {
 			return "", Done{}, missing
+		}
+		if version != 0 && version != r.Version {
+			return "", Done{}, houvast.Errorf("pipeline.Approve", houvast.Conflict, "wrong-state", "the report was changed since you read it").
+				WithHint("read it again, then approve it")
 		}
 		findings := report.Check(r, content, viewed, tx.Now())
 		r, err := report.Approve(tx, r, findings, ask.By, p.Settings.SelfApproval)
@@ -65,7 +69,11 @@ func (p *Pipeline) fileReport(ctx context.Context, a action.Action) (string, err
 			return "", houvast.Errorf(op, houvast.Unavailable, "report-needs-human", "the report waits for a person: %s", r.Trouble)
 		}
 		var wait bool
-		if r, wait, err = p.step(ctx, r, content, viewed); err != nil {
+		r, wait, err = p.step(ctx, r, content, viewed)
+		if houvast.KindOf(err) == houvast.Conflict { // somebody withdrew it meanwhile: go on from there
+			return "", houvast.Errorf(op, houvast.Unavailable, "report-changed", "the report was changed while it was being filed: %w", err)
+		}
+		if err != nil {
 			return "", houvast.Wrap(op, err)
 		}
 		if wait {
@@ -145,7 +153,7 @@ func (p *Pipeline) filed(tx *store.Tx, r report.Report) error {
 	if err != nil {
 		return err
 	}
-	if err := task.Ring(tx, taskExpire, e.ID.String(), e.Destroy); err != nil {
+	if err := task.Ring(tx, TaskExpire, e.ID.String(), e.Destroy); err != nil {
 		return err
 	}
 	return note(tx, "report", "report.finished", r.ID.String(), map[string]string{"environment": string(r.Environment),

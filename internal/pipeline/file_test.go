@@ -39,7 +39,7 @@ func abuse() review.Verdict {
 // approve lets a report be filed and waits until it was tried.
 func (h *house) approve(id houvast.ReportID) {
 	h.t.Helper()
-	if state, err := h.Approve(h.t.Context(), ask("bob", "reports.approve"), id); err != nil || state != report.Approved {
+	if state, err := h.Approve(h.t.Context(), ask("bob", "reports.approve"), id, 0); err != nil || state != report.Approved {
 		h.t.Fatalf("%s: %v %v", state, err, houvast.Trace(err))
 	}
 	h.quiet()
@@ -82,7 +82,7 @@ func TestReportFromDraftToReceipt(t *testing.T) {
 		h.Settings.Recipients, h.Settings.Reporter.Email = nil, ""
 		c, id := h.draft(data, review.Verdict{Decision: houvast.DecideAbuse, Role: houvast.RoleUnknown})
 		equal(t, "blocked by", h.blocking(id), []string{"recipient-none", "reporter-email", "role-unknown"})
-		_, err := h.Approve(t.Context(), ask("bob", "reports.approve"), id)
+		_, err := h.Approve(t.Context(), ask("bob", "reports.approve"), id, 0)
 		kind(t, "approving it all the same", err, houvast.Invalid, "report-incomplete")
 
 		h.Settings.Recipients, h.Settings.Reporter.Email = recipients, mail
@@ -95,7 +95,7 @@ func TestReportFromDraftToReceipt(t *testing.T) {
 		state, err := h.Amend(t.Context(), ask("alice", "reports.amend"), id, report.Amendment{Role: houvast.RoleUploader, ScreenName: "blue.heron.4472"})
 		equal(t, "state", must(t, state, err), report.Draft)
 		equal(t, "blocked by", h.blocking(id), []string(nil))
-		_, err = h.Approve(t.Context(), ask("alice", "reports.approve"), id)
+		_, err = h.Approve(t.Context(), ask("alice", "reports.approve"), id, 0)
 		kind(t, "approved by who decided", err, houvast.Forbidden, "self-approval")
 		h.sweep()
 		equal(t, "calls before the approval", len(h.office.Events()), 0)
@@ -325,7 +325,7 @@ func TestRetract(t *testing.T) {
 			t.Error(err)
 		}
 		equal(t, "its evidence after a second time", h.evidence(c).Destroy, hold(monday))
-		_, err = h.Approve(t.Context(), ask("bob", "reports.approve"), id)
+		_, err = h.Approve(t.Context(), ask("bob", "reports.approve"), id, 0)
 		kind(t, "approving what was withdrawn", err, houvast.Conflict, "wrong-state")
 
 		// Open at the recipient: its description was refused, and a person withdraws it.

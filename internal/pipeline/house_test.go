@@ -271,7 +271,7 @@ func ask(by, op string) pipeline.Ask { return pipeline.Ask{By: houvast.Actor("us
 // bank makes a bank and imports rows into it, the first of which names the columns.
 func (h *house) bank(name string, category houvast.Category, trust houvast.Trust, rows ...string) {
 	h.t.Helper()
-	_, err := h.CreateBank(h.t.Context(), ask("carol", "banks.create"), bank.Bank{Name: name, Category: category, Trust: trust})
+	_, err := h.CreateBank(h.t.Context(), ask("carol", "banks.create"), bank.Bank{Name: name, Category: category, Trust: trust, Threshold: bank.DefaultThreshold})
 	if err != nil {
 		h.t.Fatal(err)
 	}

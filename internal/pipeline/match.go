@@ -238,7 +238,7 @@ func (p *Pipeline) enterCase(tx *store.Tx, bell task.Bell, it item.Item, matches
 	if err != nil {
 		return err
 	}
-	if err := task.Ring(tx, taskExpire, ev.String(), tx.Now().Add(evidence.UndecidedHold)); err != nil {
+	if err := task.Ring(tx, TaskExpire, ev.String(), tx.Now().Add(evidence.UndecidedHold)); err != nil {
 		return err
 	}
 	if err := item.LookedAt(tx, it.ID); err != nil {

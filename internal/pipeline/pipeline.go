@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/houvast/houvast"
@@ -80,6 +81,10 @@ type Pipeline struct {
 	Install  func() (Installation, bool) // false until chosen
 	Webhook  action.Sender               // for withhold, release and remove; nil leaves them waiting, visibly
 	Log      *slog.Logger
+	// Recording says why the audit log does not go on; nil when it does. May itself be nil.
+	Recording func() error
+
+	unsigned atomic.Int64 // line that was committed and could not be signed; 0 = none
 }
 
 // Children decode what strangers sent; a *sandbox.Pool is one.
@@ -93,7 +98,7 @@ const (
 	taskDrop     = "drop"     // subject: item whose kept bytes go
 	taskErase    = "erase"    // subject: blob that nothing names any more
 	taskWithheld = "withheld" // subject: case whose withhold runs out
-	taskExpire   = "expire"   // subject: evidence that is due
+	TaskExpire   = "expire"   // subject: evidence that is due
 )
 
 // Lanes says how each kind of task is done, for a task.Runner.
@@ -105,10 +110,11 @@ func (p *Pipeline) Lanes(workers int) []task.Lane {
 	return []task.Lane{
 		{Kind: taskMatch, Workers: workers, Do: p.match},
 		{Kind: action.TaskKind, Workers: 8, Do: out.Do},
+		{Kind: action.TaskKindReport, Workers: 4, Do: out.Do},
 		{Kind: taskErase, Workers: 2, Do: p.erase},
 		{Kind: taskDrop, Workers: 1, Do: p.drop},
 		{Kind: taskWithheld, Workers: 1, Do: p.withholdEnds},
-		{Kind: taskExpire, Workers: 2, Do: p.expire},
+		{Kind: TaskExpire, Workers: 2, Do: p.expire},
 	}
 }
 
@@ -143,6 +149,9 @@ type kept struct {
 func Do[T any](ctx context.Context, p *Pipeline, ask Ask, fn func(tx *store.Tx) (T, Done, error)) (answer T, err error) {
 	op := "pipeline." + ask.Op
 	req := store.Request{Actor: ask.By, Op: ask.Op, Key: ask.Key, Body: ask.Body}
+	if err := p.recording(ctx); err != nil {
+		return answer, houvast.Wrap(op, err)
+	}
 	var line int64
 	err = p.W.Update(ctx, func(tx *store.Tx) error {
 		before, found, err := tx.Asked(req)
@@ -175,10 +184,42 @@ func Do[T any](ctx context.Context, p *Pipeline, ask Ask, fn func(tx *store.Tx) 
 	})
 	fault.Point("ask.committed")
 	if err == nil {
-		err = p.Audit.Wait(ctx, line)
+		err = p.signed(ctx, line)
 	}
 	fault.Point("ask.recorded")
 	return answer, houvast.Wrap(op, err)
+}
+
+// recording refuses before anything is done when the log is known not to go on: what cannot be signed
+// must not happen. A line that was committed and not signed is asked for again.
+func (p *Pipeline) recording(ctx context.Context) error {
+	if p.Recording != nil {
+		if err := p.Recording(); err != nil {
+			return houvast.Errorf("pipeline.recording", houvast.Unavailable, "audit-unwritable", "the audit log does not go on: %w", err).
+				WithHint("nothing was done; houvast doctor says what is wrong with the log")
+		}
+	}
+	line := p.unsigned.Load()
+	if line == 0 {
+		return nil
+	}
+	if err := p.Audit.Wait(ctx, line); err != nil {
+		return err
+	}
+	p.unsigned.CompareAndSwap(line, 0)
+	return nil
+}
+
+// signed waits until a line that was committed is under a signed checkpoint. When it is not, what it
+// speaks of has happened all the same, so the answer is in doubt and never "not done".
+func (p *Pipeline) signed(ctx context.Context, line int64) error {
+	err := p.Audit.Wait(ctx, line)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	p.unsigned.Store(line)
+	return houvast.Errorf("pipeline.signed", houvast.InDoubt, "in_doubt", "it was done, and the audit log cannot be signed: %w", err).
+		WithHint("nothing more is done until the log can be signed; houvast doctor says what is wrong")
 }
 
 // note writes the audit line of something that happened by itself.

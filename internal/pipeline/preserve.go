@@ -3,13 +3,11 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/action"
 	"github.com/houvast/houvast/internal/evidence"
 	"github.com/houvast/houvast/internal/fault"
-	"github.com/houvast/houvast/internal/item"
 	"github.com/houvast/houvast/internal/report"
 	"github.com/houvast/houvast/internal/review"
 	"github.com/houvast/houvast/internal/seal"
@@ -59,6 +57,8 @@ func (p *Pipeline) expire(ctx context.Context, bell task.Bell) error {
 	return p.W.DB().Checkpoint(ctx)
 }
 
+// tombstone ends the evidence and what was sealed with it. The item stays as it was: a platform that
+// saw it go would learn that it had matched.
 func (p *Pipeline) tombstone(tx *store.Tx, bell task.Bell, e evidence.Evidence) error {
 	if err := evidence.End(tx, e.ID); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (p *Pipeline) tombstone(tx *store.Tx, bell task.Bell, e evidence.Evidence) 
 	if err := p.afterHold(tx, c); err != nil {
 		return err
 	}
-	err = errors.Join(review.Forget(tx, e.Case), report.Forget(tx, e.Case), item.Gone(tx, e.Item),
+	err = errors.Join(review.Forget(tx, e.Case), report.Forget(tx, e.Case),
 		note(tx, "evidence", "evidence.destroyed", e.ID.String(), map[string]string{"case": e.Case.String(), "why": e.Why, "law": e.Law}))
 	if err != nil {
 		return err
@@ -79,8 +79,11 @@ func (p *Pipeline) tombstone(tx *store.Tx, bell task.Bell, e evidence.Evidence) 
 }
 
 // afterHold releases the item of a case that ends without a finding: nobody decided, or nobody could
-// tell.
+// tell. Whatever ends in doubt calls for a person.
 func (p *Pipeline) afterHold(tx *store.Tx, c review.Case) error {
+	if c.State == review.Decided && c.Decision == houvast.DecideAgeInDoubt {
+		return p.alarm(tx, c, "the hold ended in doubt; the item stays withheld until a person releases it")
+	}
 	if c.State == review.Decided && c.Decision != houvast.DecideCannotTell {
 		return nil
 	}
@@ -89,25 +92,4 @@ func (p *Pipeline) afterHold(tx *store.Tx, c review.Case) error {
 		return err
 	}
 	return p.alarm(tx, c, "the hold ended without a finding")
-}
-
-// ExpireNow rings for everything that is due, instead of waiting for the sweep, and says how many.
-func (p *Pipeline) ExpireNow(ctx context.Context, ask Ask) (n int, err error) {
-	return Do(ctx, p, ask, func(tx *store.Tx) (int, Done, error) {
-		due, err := p.ringDue(tx)
-		return due, Done{Detail: map[string]string{"due": fmt.Sprint(due)}}, err
-	})
-}
-
-func (p *Pipeline) ringDue(tx *store.Tx) (int, error) {
-	due, err := evidence.Due(tx, tx.Now(), 500)
-	if err != nil {
-		return 0, err
-	}
-	for _, e := range due {
-		if err := task.Ring(tx, taskExpire, e.ID.String(), tx.Now()); err != nil {
-			return 0, err
-		}
-	}
-	return len(due), nil
 }

@@ -39,6 +39,9 @@ type Receipt struct {
 // names them is committed.
 func (p *Pipeline) Receive(ctx context.Context, in Incoming) (Receipt, error) {
 	const op = "pipeline.Receive"
+	if err := p.recording(ctx); err != nil {
+		return Receipt{}, houvast.Wrap(op, err)
+	}
 	if !fault.IdempotencyKeys {
 		in.Key = ""
 	}
@@ -103,7 +106,10 @@ func (p *Pipeline) commit(ctx context.Context, it item.Item, upload []byte) (Rec
 		if err := p.Blobs.Delete(ctx, it.Blob); err != nil {
 			p.Log.Warn("a blob without a row is left to the sweep", "error", err)
 		}
-		old, _, err := p.itemByKey(ctx, it.Source, it.IdemKey)
+		old, found, err := p.itemByKey(ctx, it.Source, it.IdemKey)
+		if err == nil && !found {
+			err = houvast.Errorf("pipeline.Receive", houvast.Unavailable, "", "the first upload under this key was not kept; send it again")
+		}
 		if err == nil && old.IdemHash != it.IdemHash {
 			err = keyReused()
 		}

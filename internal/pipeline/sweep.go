@@ -45,7 +45,7 @@ func (p *Pipeline) Sweeps() []task.Sweep {
 			due, err := evidence.Due(tx, tx.Now(), 500)
 			for _, e := range due {
 				if err == nil {
-					err = task.Ensure(tx, taskExpire, e.ID.String(), tx.Now())
+					err = task.Ensure(tx, TaskExpire, e.ID.String(), tx.Now())
 				}
 			}
 			return err

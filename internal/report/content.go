@@ -62,6 +62,22 @@ type Amendment struct {
 	ProfileURL string       `json:"profile_url,omitempty"`
 }
 
+// Fields names what an amendment changes, for the log; only the role is told with its value, because
+// it rules who is reported.
+func (a Amendment) Fields() map[string]string {
+	f := map[string]string{}
+	for name, set := range map[string]bool{"incident_at": !a.IncidentAt.IsZero(), "incident_is": a.IncidentIs != "", "account_id": a.AccountID != "",
+		"screen_name": a.ScreenName != "", "email": a.Email != "", "profile_url": a.ProfileURL != ""} {
+		if set {
+			f[name] = "changed"
+		}
+	}
+	if a.Role != "" {
+		f["role"] = string(a.Role)
+	}
+	return f
+}
+
 // Amend returns c with a person's additions.
 func (c Content) Amend(a Amendment) Content {
 	set := func(dest *string, v string) {

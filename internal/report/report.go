@@ -88,6 +88,7 @@ type Report struct {
 	Trouble     string
 	Drafted     time.Time
 	DraftedBy   houvast.Actor
+	AmendedBy   houvast.Actor // who last added to the draft
 	Approved    time.Time
 	ApprovedBy  houvast.Actor
 	Finished    time.Time

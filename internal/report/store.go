@@ -11,7 +11,7 @@ import (
 )
 
 const columns = `id, key, recipient, environment, subject, incident, case_id, seal, content, state, resume, version, attempt,
-	remote, file, md5, viewed, trouble, drafted, drafted_by, approved, approved_by, finished, receipt, withdrawn`
+	remote, file, md5, viewed, trouble, drafted, drafted_by, amended_by, approved, approved_by, finished, receipt, withdrawn`
 
 func list(tx *store.Tx, where string, args ...any) (found []Report, err error) {
 	err = tx.Rows("SELECT "+columns+" FROM report WHERE "+where, args, func(row *sql.Rows) error {
@@ -19,7 +19,7 @@ func list(tx *store.Tx, where string, args ...any) (found []Report, err error) {
 		var drafted, approved, finished int64
 		err := row.Scan(&r.ID, &r.Key, &r.Recipient, &r.Environment, &r.Subject, &r.Incident, &r.Case, &r.Seal, &r.Content,
 			&r.State, &r.Resume, &r.Version, &r.Attempt, &r.Remote, &r.File, &r.MD5, &r.Viewed, &r.Trouble,
-			&drafted, &r.DraftedBy, &approved, &r.ApprovedBy, &finished, &r.Receipt, &r.Withdrawn)
+			&drafted, &r.DraftedBy, &r.AmendedBy, &approved, &r.ApprovedBy, &finished, &r.Receipt, &r.Withdrawn)
 		r.Drafted, r.Approved, r.Finished = houvast.FromMicros(drafted), houvast.FromMicros(approved), houvast.FromMicros(finished)
 		found = append(found, r)
 		return err
@@ -65,7 +65,7 @@ func NewDraft(tx *store.Tx, r Report) (Report, error) {
 	}
 	r.ID, r.State, r.Drafted, r.Version = houvast.ReportID(tx.NewID()), Draft, tx.Now(), 1
 	_, err = tx.Exec(`INSERT INTO report (`+columns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', 1, 0, 0, '', '', $11, '', $12, $13, 0, '', 0, NULL, $14)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', 1, 0, 0, '', '', $11, '', $12, $13, '', 0, '', 0, NULL, $14)`,
 		r.ID, r.Key, r.Recipient, r.Environment, r.Subject, string(r.Incident), r.Case, r.Seal, r.Content, r.State,
 		false, houvast.Micros(r.Drafted), r.DraftedBy, false)
 	return r, err
@@ -75,9 +75,9 @@ func NewDraft(tx *store.Tx, r Report) (Report, error) {
 func save(tx *store.Tx, r Report) (Report, error) {
 	n, err := tx.Exec(`UPDATE report SET content = $2, state = $3, resume = $4, version = version + 1, attempt = $5, remote = $6, file = $7, md5 = $8,
 		viewed = $9, trouble = $10, approved = $11, approved_by = $12, finished = $13, receipt = $14, withdrawn = $15, recipient = $16,
-		environment = $17, key = $18 WHERE id = $1 AND version = $19`,
+		environment = $17, key = $18, amended_by = $19 WHERE id = $1 AND version = $20`,
 		r.ID, r.Content, r.State, r.Resume, r.Attempt, r.Remote, r.File, r.MD5, r.Viewed, r.Trouble,
-		houvast.Micros(r.Approved), r.ApprovedBy, houvast.Micros(r.Finished), r.Receipt, r.Withdrawn, r.Recipient, r.Environment, r.Key, r.Version)
+		houvast.Micros(r.Approved), r.ApprovedBy, houvast.Micros(r.Finished), r.Receipt, r.Withdrawn, r.Recipient, r.Environment, r.Key, r.AmendedBy, r.Version)
 	if err == nil && n != 1 {
 		err = houvast.Errorf("report.save", houvast.Conflict, "wrong-state", "the report was changed meanwhile")
 	}
@@ -85,12 +85,16 @@ func save(tx *store.Tx, r Report) (Report, error) {
 	return r, err
 }
 
-// Change replaces the sealed content of a draft.
-func Change(tx *store.Tx, r Report, content []byte) (Report, error) {
+// Change replaces the sealed content of a draft. by is who added to it, empty when nothing of what is
+// reported changed: whoever wrote a part of a report cannot approve it.
+func Change(tx *store.Tx, r Report, content []byte, by houvast.Actor) (Report, error) {
 	if r.State != Draft {
 		return r, houvast.Errorf("report.Change", houvast.Conflict, "wrong-state", "the report is %s, not a draft", r.State)
 	}
 	r.Content = content
+	if by != "" {
+		r.AmendedBy = by
+	}
 	return save(tx, r)
 }
 
@@ -104,15 +108,15 @@ func Address(tx *store.Tx, r Report, recipient string, env houvast.Environment) 
 	return save(tx, r)
 }
 
-// Approve lets a checked draft be filed. Who decided the case or drafted the report cannot approve
+// Approve lets a checked draft be filed. Who decided the case or wrote a part of the report cannot approve
 // it, unless the team has said that it is a single person.
 func Approve(tx *store.Tx, r Report, findings []Finding, by houvast.Actor, selfAllowed bool) (Report, error) {
 	const op = "report.Approve"
 	switch {
 	case r.State != Draft:
 		return r, houvast.Errorf(op, houvast.Conflict, "wrong-state", "the report is %s, not a draft", r.State)
-	case r.DraftedBy == by && !selfAllowed:
-		return r, houvast.Errorf(op, houvast.Forbidden, "self-approval", "who decided the case cannot approve its report").
+	case (r.DraftedBy == by || r.AmendedBy == by) && !selfAllowed:
+		return r, houvast.Errorf(op, houvast.Forbidden, "self-approval", "who decided the case or added to its report cannot approve it").
 			WithHint("ask a colleague with the role approver")
 	case Blocked(findings):
 		return r, houvast.Errorf(op, houvast.Invalid, "report-incomplete", "the check blocks this report: %s", blocking(findings)).

@@ -174,7 +174,7 @@ func TestStaleVersionsAreRefused(t *testing.T) {
 		from State
 		do   act
 	}{
-		"change":  {Draft, func(tx *store.Tx, r Report) (Report, error) { return Change(tx, r, []byte("new")) }},
+		"change":  {Draft, func(tx *store.Tx, r Report) (Report, error) { return Change(tx, r, []byte("new"), bram) }},
 		"approve": {Draft, func(tx *store.Tx, r Report) (Report, error) { return Approve(tx, r, nil, bram, false) }},
 		"next":    {Approved, func(tx *store.Tx, r Report) (Report, error) { r, _, err := Next(tx, r); return r, err }},
 		"answered": {Finishing, func(tx *store.Tx, r Report) (Report, error) {
@@ -223,7 +223,7 @@ func TestApprove(t *testing.T) {
 			r := put(t, w, "in "+string(s), s)
 			_, code := change(t, w, func(tx *store.Tx) (Report, error) { return Approve(tx, r, nil, bram, true) })
 			want(t, "approving what is "+string(s), code, "wrong-state")
-			_, code = change(t, w, func(tx *store.Tx) (Report, error) { return Change(tx, r, []byte("x")) })
+			_, code = change(t, w, func(tx *store.Tx) (Report, error) { return Change(tx, r, []byte("x"), bram) })
 			want(t, "changing what is "+string(s), code, "wrong-state")
 			_, code = change(t, w, func(tx *store.Tx) (Report, error) { return Address(tx, r, "other", houvast.Test) })
 			want(t, "addressing what is "+string(s), code, "wrong-state")
@@ -493,7 +493,7 @@ func TestForgetAndLists(t *testing.T) {
 		if r := get(t, w, finished.ID); r.State != Finished || r.Remote != 77 {
 			t.Errorf("that it was filed is forgotten too: %+v", r)
 		}
-		_, code = change(t, w, func(tx *store.Tx) (Report, error) { return Change(tx, before, []byte("back again")) })
+		_, code = change(t, w, func(tx *store.Tx) (Report, error) { return Change(tx, before, []byte("back again"), bram) })
 		want(t, "who still held the content writes it back", code, "wrong-state")
 	})
 }

@@ -47,6 +47,9 @@ func checkBasis(o houvast.Observation, looked, tagged bool) error {
 				WithHint("give the basis list, stated or not_assessed")
 		}
 	case houvast.BasisList:
+		if o.What == houvast.AspectAge || o.What == houvast.AspectAct {
+			return houvast.Errorf(op, houvast.Invalid, "no-list-tag", "%s cannot come from a list: its entries carry a category and no more", o.What)
+		}
 		if !tagged {
 			return houvast.Errorf(op, houvast.Invalid, "no-list-tag", "%s cannot come from a list: no matching entry carries a category", o.What)
 		}

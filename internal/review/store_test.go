@@ -362,7 +362,7 @@ func TestTag(t *testing.T) {
 	each(t, func(t *testing.T, w store.Writer, clock *storetest.Clock) {
 		id := put(t, w, likeness)
 		pulls(t, w, anna, id)
-		v := Verdict{Decision: "not_abuse", Observations: observe(houvast.Observation{What: "act_class", Value: "class_4", Basis: "list"})}
+		v := Verdict{Decision: "not_abuse", Observations: observe(houvast.Observation{What: "synthetic", Value: "photographic", Basis: "list"})}
 		for _, tagged := range []bool{false, true} {
 			code := write(t, w, func(tx *store.Tx) error { _, err := Decide(tx, id, anna, v, nil, tagged); return err })
 			want(t, fmt.Sprintf("a list's word, tagged %v", tagged), code, map[bool]string{false: "no-list-tag", true: ""}[tagged])

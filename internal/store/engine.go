@@ -65,6 +65,15 @@ func (db *DB) migrate(ctx context.Context, path string) error {
 	return nil
 }
 
+// lied reports whether SQLite says that the disk did not do what it was asked (result code IOERR and
+// its extensions). What is in the page cache is then not what is on the disk: only a fresh start
+// reads it again.
+func (db *DB) lied(err error) bool {
+	const ioErr = 10 // sqlite.org/rescode.html
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && lite.Code()&0xff == ioErr
+}
+
 // duplicate reports whether err is a broken unique or primary key.
 func (db *DB) duplicate(err error) bool {
 	var pg *pgconn.PgError

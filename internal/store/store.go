@@ -24,6 +24,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/houvast/houvast"
@@ -62,6 +63,8 @@ type DB struct {
 	queue chan *update  // SQLite only: closures waiting for the writer
 	quit  chan struct{} // closed by Close
 	done  chan struct{} // closed when the writer has ended
+
+	broken atomic.Pointer[error] // the disk did not do what it was asked
 
 	mu     sync.Mutex
 	topics map[string]chan struct{}
@@ -209,6 +212,15 @@ func (db *DB) Ping(ctx context.Context) error {
 	var one int
 	if err := db.read.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		return houvast.Errorf("store.Ping", houvast.Unavailable, "database-unreachable", "the database does not answer: %s", hideSecrets(err))
+	}
+	return nil
+}
+
+// Failed returns why this process must not go on writing: the disk has lied. Nil while it has not.
+func (db *DB) Failed() error {
+	if err := db.broken.Load(); err != nil {
+		return houvast.Errorf("store.Failed", houvast.Unavailable, "io-failed", "the disk did not write the database").
+			WithHint("look at the disk and the system log, then start again")
 	}
 	return nil
 }

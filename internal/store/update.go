@@ -233,6 +233,9 @@ func (db *DB) failed(op string, err error) error {
 	if errors.As(err, &ours) {
 		return err
 	}
+	if db.lied(err) {
+		db.broken.Store(&err)
+	}
 	if db.duplicate(err) {
 		return &houvast.Error{Op: op, Kind: houvast.Conflict, Code: "exists", Msg: "it exists already", Err: err}
 	}

@@ -37,6 +37,7 @@ type Runner struct {
 	lanes  []Lane
 	sweeps []Sweep
 	log    *slog.Logger
+	since  int64 // bells with a smaller id hung before this process
 
 	mu      sync.Mutex
 	adopted map[string][]Bell // claimed at birth, waiting for a worker
@@ -48,7 +49,7 @@ type Runner struct {
 
 // NewRunner returns a runner of lanes. Run starts it.
 func NewRunner(w store.Writer, log *slog.Logger, lanes []Lane, sweeps []Sweep) *Runner {
-	return &Runner{w: w, lanes: lanes, sweeps: sweeps, log: log,
+	return &Runner{w: w, lanes: lanes, sweeps: sweeps, log: log, since: w.DB().NewID(),
 		adopted: map[string][]Bell{}, running: map[int64]Bell{}, busy: map[string]int{}, wake: make(chan struct{}, 1)}
 }
 
@@ -72,7 +73,7 @@ func (r *Runner) poke() {
 func (r *Runner) Run(ctx context.Context) error {
 	if r.w.DB().Engine() == store.SQLite {
 		err := r.w.Update(ctx, func(tx *store.Tx) error {
-			_, err := tx.Exec("UPDATE task SET expires = 0 WHERE expires <> 0")
+			_, err := tx.Exec("UPDATE task SET expires = 0 WHERE expires <> 0 AND id < $1", r.since)
 			return err
 		})
 		if err != nil {

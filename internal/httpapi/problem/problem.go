@@ -47,13 +47,23 @@ func New(texts *words.Words, lang words.Lang, control bool, err error) *Problem 
 	kind := houvast.KindOf(err)
 	p := &Problem{Type: "urn:houvast:problem:" + houvast.CodeOf(err), Status: kind.Status(), Kind: kind.String(), Hint: houvast.HintOf(err)}
 	p.Title, p.Detail = texts.Problem(lang, err)
-	if control || kind != houvast.Internal && kind != houvast.Corrupt && houvast.CodeOf(err) != "bad-id" {
+	if control || !inner(kind, houvast.CodeOf(err)) {
 		p.Message = err.Error()
 	}
 	if houvast.CodeOf(err) == noMethod {
 		p.Status = http.StatusMethodNotAllowed
 	}
 	return p
+}
+
+// inner reports whether the message of an error is for operators only: it may quote what was sent, or
+// tell where on the machine things are.
+func inner(kind houvast.Kind, code string) bool {
+	switch code {
+	case "bad-id", "disk-full", "io-failed", "fsync-failed", "database", "data-dir":
+		return true
+	}
+	return kind == houvast.Internal || kind == houvast.Corrupt
 }
 
 // readerKey finds the reader in a context.

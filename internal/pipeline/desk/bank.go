@@ -96,9 +96,6 @@ func (d Desk) add(ctx context.Context, b bank.Bank, chunk []bank.Entry, in *Impo
 
 // CreateBank makes an empty bank.
 func (d Desk) CreateBank(ctx context.Context, ask pipeline.Ask, b bank.Bank) (bank.Bank, error) {
-	if b.Threshold == 0 {
-		b.Threshold = d.Settings.BankThreshold
-	}
 	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bank.Bank, pipeline.Done, error) {
 		b, err := bank.Create(tx, b)
 		return b, pipeline.Did(b.Name, map[string]string{"category": string(b.Category), "trust": string(b.Trust)}), err

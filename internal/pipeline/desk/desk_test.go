@@ -161,7 +161,7 @@ func (d *counter) until(what string, ok func() bool) {
 // bank makes a bank and imports rows, the first of which names the columns.
 func (d *counter) bank(name string, rows ...string) {
 	d.t.Helper()
-	if _, err := d.CreateBank(d.t.Context(), ask("carol", "banks.create"), bank.Bank{Name: name, Category: houvast.ChildAbuse, Trust: houvast.Verified}); err != nil {
+	if _, err := d.CreateBank(d.t.Context(), ask("carol", "banks.create"), bank.Bank{Name: name, Category: houvast.ChildAbuse, Trust: houvast.Verified, Threshold: bank.DefaultThreshold}); err != nil {
 		d.t.Fatal(err)
 	}
 	if _, err := d.Import(d.t.Context(), ask("carol", "banks.import"), name, strings.NewReader(strings.Join(rows, "\n"))); err != nil {

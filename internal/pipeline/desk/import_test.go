@@ -91,7 +91,7 @@ func TestImportCounts(t *testing.T) {
 		kind(t, "into no bank", err, houvast.NotFound, "bank-unknown")
 		_, err = d.Import(t.Context(), ask("carol", "banks.import"), "list", strings.NewReader("name\nx\n"))
 		kind(t, "without hashes", err, houvast.Invalid, "import-refused")
-		_, err = d.CreateBank(t.Context(), ask("carol", "banks.create"), bank.Bank{Name: "list", Category: houvast.ChildAbuse, Trust: houvast.Verified})
+		_, err = d.CreateBank(t.Context(), ask("carol", "banks.create"), bank.Bank{Name: "list", Category: houvast.ChildAbuse, Trust: houvast.Verified, Threshold: bank.DefaultThreshold})
 		kind(t, "a bank twice", err, houvast.Conflict, "bank-exists")
 	})
 }

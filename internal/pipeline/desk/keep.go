@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,8 +13,10 @@ import (
 	"github.com/houvast/houvast/internal/blob"
 	"github.com/houvast/houvast/internal/evidence"
 	"github.com/houvast/houvast/internal/item"
+	"github.com/houvast/houvast/internal/pipeline"
 	"github.com/houvast/houvast/internal/report"
 	"github.com/houvast/houvast/internal/store"
+	"github.com/houvast/houvast/internal/task"
 )
 
 // A Proof says whether one piece of evidence is what it should be.
@@ -162,4 +165,25 @@ func (d Desk) Open(ctx context.Context) (n int, err error) {
 		return err
 	})
 	return n, err
+}
+
+// ExpireNow rings for everything that is due, instead of waiting for the sweep, and says how many.
+func (d Desk) ExpireNow(ctx context.Context, ask pipeline.Ask) (n int, err error) {
+	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (int, pipeline.Done, error) {
+		due, err := d.ringDue(tx)
+		return due, pipeline.Done{Detail: map[string]string{"due": fmt.Sprint(due)}}, err
+	})
+}
+
+func (d Desk) ringDue(tx *store.Tx) (int, error) {
+	due, err := evidence.Due(tx, tx.Now(), 500)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range due {
+		if err := task.Ring(tx, pipeline.TaskExpire, e.ID.String(), tx.Now()); err != nil {
+			return 0, err
+		}
+	}
+	return len(due), nil
 }

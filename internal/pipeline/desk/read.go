@@ -123,7 +123,14 @@ func (d Desk) ApproveAction(ctx context.Context, ask pipeline.Ask, id houvast.Ac
 // DropAction ends a proposed action.
 func (d Desk) DropAction(ctx context.Context, ask pipeline.Ask, id houvast.ActionID) error {
 	_, err := pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		a, err := action.Drop(tx, id, ask.By)
+		a, err := action.Get(tx, id)
+		if err == nil && a.Kind == action.Report {
+			err = houvast.Errorf("desk.DropAction", houvast.Conflict, "wrong-state", "a report is withdrawn as a report").
+				WithHint("retract the report instead")
+		}
+		if err == nil {
+			a, err = action.Drop(tx, id, ask.By)
+		}
 		return true, pipeline.Did(id.String(), map[string]string{"kind": string(a.Kind)}), err
 	})
 	return err

@@ -15,15 +15,17 @@ import (
 
 // Amend adds what a person knows to a draft.
 func (d Desk) Amend(ctx context.Context, ask pipeline.Ask, id houvast.ReportID, a report.Amendment) (report.State, error) {
-	return d.redraft(ctx, ask, id, func(c report.Content) report.Content { return c.Amend(a) })
+	return d.redraft(ctx, ask, id, ask.By, a.Fields(), func(c report.Content) report.Content { return c.Amend(a) })
 }
 
 // SendBack leaves a draft a draft, with the approver's words.
 func (d Desk) SendBack(ctx context.Context, ask pipeline.Ask, id houvast.ReportID, words string) (report.State, error) {
-	return d.redraft(ctx, ask, id, func(c report.Content) report.Content { c.Returned = words; return c })
+	return d.redraft(ctx, ask, id, "", nil, func(c report.Content) report.Content { c.Returned = words; return c })
 }
 
-func (d Desk) redraft(ctx context.Context, ask pipeline.Ask, id houvast.ReportID, change func(report.Content) report.Content) (report.State, error) {
+// redraft changes the content of a draft. by is who added to what is reported; fields says what, for
+// the log, and never with what was in them.
+func (d Desk) redraft(ctx context.Context, ask pipeline.Ask, id houvast.ReportID, by houvast.Actor, fields map[string]string, change func(report.Content) report.Content) (report.State, error) {
 	loaded, content, _, missing := d.ReportContent(ctx, id)
 	var sealed []byte
 	if missing == nil {
@@ -44,8 +46,8 @@ func (d Desk) redraft(ctx context.Context, ask pipeline.Ask, id houvast.ReportID
 				return "", pipeline.Done{}, err
 			}
 		}
-		after, err := report.Change(tx, r, sealed)
-		return after.State, pipeline.Done{Subject: id.String()}, err
+		after, err := report.Change(tx, r, sealed, by)
+		return after.State, pipeline.Did(id.String(), fields), err
 	})
 }
 
@@ -67,7 +69,7 @@ func (d Desk) Refile(ctx context.Context, ask pipeline.Ask, id houvast.ReportID)
 		}
 		a, err := action.ByKey(tx, "report "+r.Key)
 		if err == nil && r.State != report.Finished {
-			err = task.Ring(tx, action.TaskKind, a.ID.String(), tx.Now())
+			err = task.Ring(tx, a.Kind.TaskKind(), a.ID.String(), tx.Now())
 		}
 		return r.State, pipeline.Done{Subject: id.String()}, err
 	})
@@ -86,7 +88,7 @@ func (d Desk) Retract(ctx context.Context, ask pipeline.Ask, id houvast.ReportID
 			return "", pipeline.Done{}, err
 		}
 		if a, err := action.ByKey(tx, "report "+r.Key); err == nil && wait {
-			err = task.Ring(tx, action.TaskKind, a.ID.String(), tx.Now())
+			err = task.Ring(tx, a.Kind.TaskKind(), a.ID.String(), tx.Now())
 			if err != nil {
 				return "", pipeline.Done{}, err
 			}

@@ -21,6 +21,7 @@ CREATE TABLE report (
     trouble     TEXT   NOT NULL, -- what a person must look at
     drafted     BIGINT NOT NULL,
     drafted_by  TEXT   NOT NULL,
+    amended_by  TEXT   NOT NULL, -- who last added to the draft
     approved    BIGINT NOT NULL,
     approved_by TEXT   NOT NULL,
     finished    BIGINT NOT NULL,
