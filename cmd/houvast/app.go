@@ -28,6 +28,7 @@ import (
 	"github.com/houvast/houvast/internal/pipeline"
 	"github.com/houvast/houvast/internal/pipeline/desk"
 	"github.com/houvast/houvast/internal/report"
+	"github.com/houvast/houvast/internal/review"
 	"github.com/houvast/houvast/internal/sandbox"
 	"github.com/houvast/houvast/internal/seal"
 	"github.com/houvast/houvast/internal/store"
@@ -216,6 +217,7 @@ func (a *app) settings() (s pipeline.Settings, err error) {
 		Withhold:      c.Withhold.Enabled,
 		WithholdFor:   time.Duration(c.Withhold.ExpiresHours) * time.Hour,
 		SelfApproval:  c.Team.SelfApproval,
+		Drawn:         review.DrawnPolicy{Report: c.Drawn.Report, Keep: c.Drawn.Keep},
 		BankThreshold: c.Match.Threshold,
 		Reporter: report.Reporter{Organisation: c.Reporter.Organisation, Platform: c.Reporter.Organisation, FirstName: c.Reporter.FirstName,
 			LastName: c.Reporter.LastName, Email: c.Reporter.Email, Phone24h: c.Reporter.Phone24h, LegalURL: c.Reporter.LegalURL,

@@ -121,6 +121,10 @@ func (d *demo) setUp(ctx context.Context) (stop func(), err error) {
 			ends[i]()
 		}
 	})
+	if left, err := os.ReadDir(d.data); err == nil && len(left) > 0 {
+		return stop, houvast.Errorf("demo", houvast.Conflict, "demo-data", "%s is not empty", d.data).
+			WithHint("give the demo a folder of its own, or none")
+	}
 	if err := os.MkdirAll(d.data, 0o700); err != nil {
 		return stop, houvast.Wrap("demo", err)
 	}

@@ -15,7 +15,7 @@ import (
 type evidenceCmd struct {
 	List   evidenceListCmd   `cmd:"" help:"Show what is kept, why and until when."`
 	Due    evidenceDueCmd    `cmd:"" help:"Show what is due to be destroyed, now or at a date."`
-	Verify evidenceVerifyCmd `cmd:"" help:"Open everything that is kept and compare it; try what was destroyed."`
+	Verify evidenceVerifyCmd `cmd:"" help:"Open everything that is kept and compare it with what was received."`
 	Expire evidenceExpireCmd `cmd:"" help:"Destroy now what is due, instead of waiting for the next round."`
 }
 

@@ -53,6 +53,8 @@ type Config struct {
 	Withhold Withhold `toml:"withhold"`
 	// How close is a match.
 	Match Match `toml:"match"`
+	// What follows when a person decides that a picture is drawn or synthetic.
+	Drawn Drawn `toml:"drawn"`
 	// How people work together.
 	Team Team `toml:"team"`
 	// A body that receives reports. The table may be repeated.
@@ -133,6 +135,16 @@ type Withhold struct {
 type Match struct {
 	// The most bits by which a PDQ hash may differ to be a match, unless the bank says otherwise. 0: equal hashes only.
 	Threshold int `toml:"threshold" min:"0" max:"64"`
+}
+
+// Drawn is the operator's rule for what is drawn or synthetic, which jurisdictions treat differently.
+// Without it nothing is reported, removal is proposed, and the evidence is destroyed after the undo
+// window.
+type Drawn struct {
+	// Whether a report is drafted and the evidence waits for it. False: neither.
+	Report bool `toml:"report"`
+	// Whether the item is shown again. False: its removal is proposed. It counts only when nothing is reported.
+	Keep bool `toml:"keep"`
 }
 
 // Team is the rules between people.

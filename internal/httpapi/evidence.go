@@ -18,7 +18,7 @@ import (
 func (a *API) evidence(api huma.API) {
 	route(a, api, "evidence.list", "GET", "/api/v1/evidence", "What is kept, why and until when", a.listEvidence)
 	route(a, api, "evidence.due", "GET", "/api/v1/evidence/due", "What would be destroyed at a time", a.dueEvidence)
-	a.raw(api, "evidence.verify", "GET", "/api/v1/evidence/verify", "Open what is kept, try what was destroyed; a JSON object a line", a.verifyEvidence)
+	a.raw(api, "evidence.verify", "GET", "/api/v1/evidence/verify", "Open what is kept and compare it; a JSON object a line", a.verifyEvidence)
 	route(a, api, "evidence.expire", "POST", "/api/v1/evidence/expire", "Destroy now what is due", a.expireEvidence)
 }
 

@@ -4,8 +4,8 @@
 // States: received → looked_at | could_not_look → gone. An item is acknowledged when its row is
 // committed and its sealed bytes are on disk, never before. What could not be looked at keeps its
 // bytes for a while, is counted and listed for technicians, and is never called clean. What was
-// looked at and met nothing loses its bytes and the facts about its uploader at once: we keep no
-// record of innocent people but that something came in.
+// looked at and met nothing loses its bytes and the facts about its uploader at once: what stays is that
+// something with these digests came in.
 //
 // The facts that came with an upload are sealed under the key of its bytes; when that key is
 // destroyed they are gone too.

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"bytes"
 	"database/sql"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,9 +22,19 @@ import (
 // copyDir copies the files of a folder as a backup would, and returns where.
 func copyDir(t *testing.T, from string) string {
 	t.Helper()
+	// A journal that begins with zeros is not in use: the copy is one state of the keys and not two.
 	to := filepath.Join(t.TempDir(), "copy")
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		t.Fatal(err)
+	for tries := 0; ; tries++ {
+		if err := errors.Join(os.RemoveAll(to), os.CopyFS(to, os.DirFS(from))); err != nil {
+			t.Fatal(err)
+		}
+		journal, err := os.ReadFile(filepath.Join(to, "keys.db-journal"))
+		if err != nil || len(journal) < 8 || bytes.Equal(journal[:8], make([]byte, 8)) {
+			break
+		}
+		if tries == 1000 {
+			t.Fatal("the keys are never at rest")
+		}
 	}
 	for name, mode := range map[string]os.FileMode{"": 0o700, "kek": 0o400} {
 		if err := os.Chmod(filepath.Join(to, name), mode); err != nil {

@@ -28,8 +28,8 @@ type Proof struct {
 	Problem  string             `json:"problem,omitempty"`
 }
 
-// VerifyEvidence opens everything that is kept and compares its digest, and tries to open everything
-// that was destroyed. Nothing of what it reads leaves the process.
+// VerifyEvidence opens everything that is kept and compares its digest; what was destroyed must name
+// neither bytes nor key. Nothing of what it reads leaves the process.
 func (d Desk) VerifyEvidence(ctx context.Context, fn func(Proof) error) error {
 	var after houvast.EvidenceID
 	for {
