@@ -126,7 +126,8 @@ func clip(s string) string {
 var epoch = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // IDs makes ids for one node. It is safe for concurrent use and never returns the same value twice,
-// not even when the clock is set back.
+// not even when the clock is set back while it lives. Over a restart that is for the clock to see to:
+// see store.LawClock.
 type IDs struct {
 	now  func() time.Time
 	node int64
@@ -138,14 +139,6 @@ type IDs struct {
 // NewIDs returns a maker of ids for node (0 to 1023).
 func NewIDs(node int, now func() time.Time) *IDs {
 	return &IDs{now: now, node: int64(node & 1023)}
-}
-
-// After makes every later id greater than those made until t, by whatever process: t is law time as
-// far as it may have been used, when the machine's clock stands behind it.
-func (g *IDs) After(t time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.ms = max(g.ms, t.Sub(epoch).Milliseconds()+1)
 }
 
 // Next returns a new id value. The caller converts it: houvast.CaseID(ids.Next()).

@@ -19,7 +19,6 @@ type LawClock struct {
 	mu        sync.Mutex
 	high      time.Time // highest time told
 	persisted time.Time // highest time in the database
-	began     time.Time // the mark that was found when this clock was made
 }
 
 // markEvery is how far law time may run ahead of its persisted mark. After a crash, time may seem
@@ -33,7 +32,16 @@ func newLawClock(ctx context.Context, db *sql.DB, base houvast.Clock) (*LawClock
 		return nil, err
 	}
 	mark := houvast.FromMicros(us)
-	return &LawClock{base: base, high: mark, persisted: mark, began: mark}, nil
+	if !mark.IsZero() && !base.Now().After(mark) {
+		// The machine's clock was set back, and law time stands still until it has caught up. An earlier
+		// process may have made ids up to a mark's worth ahead; this one begins beyond them, and says so
+		// before it makes any.
+		mark = mark.Add(2 * markEvery)
+		if _, err := db.ExecContext(ctx, "UPDATE law_clock SET high = $1 WHERE id = 1 AND high < $1", houvast.Micros(mark)); err != nil {
+			return nil, err
+		}
+	}
+	return &LawClock{base: base, high: mark, persisted: mark}, nil
 }
 
 // Now returns the later of the clock and everything it said before, in UTC and microseconds.
@@ -49,10 +57,6 @@ func (c *LawClock) Now() time.Time {
 
 // Mono returns the hand that only measures.
 func (c *LawClock) Mono() time.Duration { return c.base.Mono() }
-
-// usedUntil is the latest law time that an earlier process may have made ids with: its mark, and what
-// it may have run ahead of it.
-func (c *LawClock) usedUntil() time.Time { return c.began.Add(2 * markEvery) }
 
 // persist writes the mark with the caller's transaction when it is old. If that transaction fails,
 // the mark is merely written again later.

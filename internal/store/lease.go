@@ -74,7 +74,6 @@ func (db *DB) takeNode(ctx context.Context) error {
 	if db.engine == SQLite {
 		db.node = n
 		db.ids = houvast.NewIDs(0, db.clock.Now)
-		db.ids.After(db.clock.usedUntil())
 		return nil
 	}
 	err := db.updatePostgres(ctx, func(tx *Tx) error {
@@ -96,7 +95,6 @@ func (db *DB) takeNode(ctx context.Context) error {
 	n.until.Store(houvast.Micros(db.leases().Add(nodeTTL)))
 	db.node = n
 	db.ids = houvast.NewIDs(n.id, db.clock.Now)
-	db.ids.After(db.clock.usedUntil())
 	go db.keepNode()
 	return nil
 }

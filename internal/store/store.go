@@ -92,7 +92,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	start, mono := time.Now(), cfg.Clock.Mono()
 	db.leases = func() time.Time { return start.Add(cfg.Clock.Mono() - mono) }
-	clock, err := newLawClock(ctx, db.read, cfg.Clock)
+	clock, err := newLawClock(ctx, db.write, cfg.Clock)
 	if err != nil {
 		db.shut()
 		return nil, houvast.Wrap(op, err)

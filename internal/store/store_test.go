@@ -336,3 +336,30 @@ func BenchmarkUpdate(b *testing.B) {
 		})
 	}
 }
+
+// While the machine's clock stands behind law time, each process begins beyond the ids of those before.
+func TestIDsDifferBehindLawTime(t *testing.T) {
+	for _, e := range storetest.Engines(t) {
+		t.Run(string(e), func(t *testing.T) {
+			storetest.Count(e)
+			cfg := storetest.Config(t, e)
+			late := time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)
+			seen := map[int64]bool{}
+			for _, now := range []time.Time{late, late.AddDate(-1, 0, 0), late.AddDate(-1, 0, 0), late.AddDate(-2, 0, 0)} {
+				cfg.Clock = storetest.NewClock(now)
+				w := storetest.Reopen(t, cfg)
+				if err := set(t.Context(), w, now.String()+houvast.RandomText("r", 8), 1); err != nil {
+					t.Fatal(err)
+				}
+				for range 5000 {
+					id := w.DB().NewID()
+					if seen[id] {
+						t.Fatalf("id %d was made twice", id)
+					}
+					seen[id] = true
+				}
+				w.DB().Close()
+			}
+		})
+	}
+}
