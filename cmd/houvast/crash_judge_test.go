@@ -153,9 +153,10 @@ func wants(role string, part int) crashWant {
 		w.told = append(w.told, "release "+crashHoldEnded)
 	}
 	if part > 1 || part > 0 && (role == crashNotAbuse || role == crashBroken) {
-		w.state = "gone"
-		if w.evidence != "" {
+		if w.evidence != "" { // the item stays as one that met nothing: a platform learns nothing from it
 			w.evidence = "destroyed"
+		} else if role == crashBroken {
+			w.state = "gone"
 		}
 	}
 	return w

@@ -337,8 +337,16 @@ func (w *crashWalk) expired(part int) error {
 		if err != nil {
 			return err
 		}
+		kept := map[string]string{}
+		err = each(context.Background(), srv.control, "/api/v1/evidence", func(l evidenceLine) error { kept[l.Item] = l.State; return nil })
+		if err != nil {
+			return err
+		}
 		for _, p := range w.pictures {
 			want := wants(p.role, part)
+			if have := kept[string(p.id)]; have != want.evidence {
+				return fmt.Errorf("%w: the evidence of %s is %s", errNotYet, p.role, have)
+			}
 			it, err := crashItem(srv, p.id)
 			if err != nil {
 				return err
