@@ -543,7 +543,7 @@ func TestAcknowledgedIsDurable(t *testing.T) {
 }
 
 // BenchmarkReady says how long a server takes from its start until it is ready, and what it holds when
-// nobody asks it anything: go test -run XXX -bench BenchmarkReady ./cmd/houvast
+// nobody asks it anything: go test -run Nothing -bench BenchmarkReady ./cmd/houvast
 func BenchmarkReady(b *testing.B) {
 	data := filepath.Join(b.TempDir(), "data")
 	args := serveArgs(b, data, "--profile", "practice", "--jurisdiction", "NL")
