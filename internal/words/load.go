@@ -16,19 +16,20 @@ import (
 // placeholder is the only thing in a text that is not a word.
 var placeholder = regexp.MustCompile(`\{[a-z][a-z_]*\}`)
 
-// load reads LANG.toml for each language from fsys and checks them against each other.
+// load reads LANG.toml and its parts LANG.PART.toml for each language from fsys and checks the languages
+// against each other.
 func load(fsys fs.FS) (*Words, error) {
 	w := &Words{texts: map[Lang]map[string]Message{}}
 	var wrong []string
 	for _, lang := range Langs() {
-		file := string(lang) + ".toml"
-		var tree map[string]any
-		if _, err := toml.DecodeFS(fsys, file, &tree); err != nil {
-			wrong = append(wrong, fmt.Sprintf("%s: %v", file, err))
-			continue
+		parts, err := fs.Glob(fsys, string(lang)+".*.toml")
+		if err != nil {
+			return nil, err
 		}
 		texts := map[string]Message{}
-		wrong = append(wrong, flatten(file, "", tree, texts)...)
+		for _, file := range append([]string{string(lang) + ".toml"}, parts...) {
+			wrong = append(wrong, readFile(fsys, file, texts)...)
+		}
 		w.texts[lang] = texts
 	}
 	if len(wrong) == 0 {
@@ -39,6 +40,24 @@ func load(fsys fs.FS) (*Words, error) {
 		return nil, houvast.Errorf("words.Load", houvast.Internal, "words-incomplete", "the texts are incomplete: %s", strings.Join(wrong, "; "))
 	}
 	return w, nil
+}
+
+// readFile adds the texts of one file. A key that another file has already is wrong: one of the two
+// would never be read.
+func readFile(fsys fs.FS, file string, into map[string]Message) (wrong []string) {
+	var tree map[string]any
+	if _, err := toml.DecodeFS(fsys, file, &tree); err != nil {
+		return []string{fmt.Sprintf("%s: %v", file, err)}
+	}
+	texts := map[string]Message{}
+	wrong = flatten(file, "", tree, texts)
+	for key, m := range texts {
+		if _, dup := into[key]; dup {
+			wrong = append(wrong, fmt.Sprintf("%s: %s is in another file already", file, key))
+		}
+		into[key] = m
+	}
+	return wrong
 }
 
 // flatten turns nested tables into dotted keys. A table with one and other is a plural.

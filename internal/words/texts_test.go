@@ -2,6 +2,7 @@ package words
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
@@ -35,16 +36,8 @@ func (w *Words) alike(key string) (langs []Lang) {
 
 func TestSameOnlyWhereListed(t *testing.T) {
 	w := loaded(t)
-	var file struct{ Same []shared }
-	md, err := toml.DecodeFS(locales.FS, "same.toml", &file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if u := md.Undecoded(); len(u) > 0 {
-		t.Errorf("same.toml has unknown keys: %v", u)
-	}
 	listed := map[string][]Lang{}
-	for _, s := range file.Same {
+	for _, s := range sharedValues(t) {
 		if len(s.Reason) < 10 {
 			t.Errorf("same.toml: %s gives no reason", s.Key)
 		}
@@ -53,6 +46,7 @@ func TestSameOnlyWhereListed(t *testing.T) {
 		}
 		listed[s.Key] = s.Langs
 	}
+	known := len(listed)
 	for _, key := range w.Keys() {
 		if got := w.alike(key); !slices.Equal(got, listed[key]) {
 			t.Errorf("%s is the same in %v; same.toml lists %v", key, got, listed[key])
@@ -62,7 +56,28 @@ func TestSameOnlyWhereListed(t *testing.T) {
 	for key := range listed {
 		t.Errorf("same.toml lists %s, which is no key", key)
 	}
-	t.Logf("words: %d keys, %d of them alike somewhere", len(w.Keys()), len(file.Same))
+	t.Logf("words: %d keys, %d of them alike somewhere", len(w.Keys()), known)
+}
+
+// sharedValues reads same.toml and its parts.
+func sharedValues(t *testing.T) (all []shared) {
+	t.Helper()
+	parts, err := fs.Glob(locales.FS, "same.*.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append([]string{"same.toml"}, parts...) {
+		var file struct{ Same []shared }
+		md, err := toml.DecodeFS(locales.FS, name, &file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u := md.Undecoded(); len(u) > 0 {
+			t.Errorf("%s has unknown keys: %v", name, u)
+		}
+		all = append(all, file.Same...)
+	}
+	return all
 }
 
 // The comparison itself is alive: an untranslated sentence is noticed.
@@ -80,7 +95,7 @@ var never = regexp.MustCompile(`(?i)porn|kinderpo|p[ée]dophil|p[äe]dophil|sex 
 
 // styleOf says what is wrong with the form of a text, "" when nothing is.
 func styleOf(lang Lang, key, text string) string {
-	sentence := slices.ContainsFunc([]string{".detail", ".consequence", "could_not_look.", "doctor."}, func(s string) bool {
+	sentence := slices.ContainsFunc([]string{".detail", ".consequence", ".say", "could_not_look.", "doctor."}, func(s string) bool {
 		return strings.HasSuffix(key, s) || strings.HasPrefix(key, s)
 	})
 	switch {
@@ -88,7 +103,7 @@ func styleOf(lang Lang, key, text string) string {
 		return "has an exclamation mark or a typewriter quote"
 	case strings.Contains(text, "  "), strings.Contains(text, "\n"), strings.Contains(text, "..."):
 		return "has double space, a line break or three dots"
-	case sentence != strings.HasSuffix(text, "."):
+	case sentence != (strings.HasSuffix(text, ".") || strings.HasSuffix(key, ".say") && strings.HasSuffix(text, "?")):
 		return "ends wrongly: sentences have a full stop, names have none"
 	case lang == FR && regexp.MustCompile(`[^\x{a0}][:;?»]|«[^\x{a0}]`).MatchString(text):
 		return "lacks a no-break space before a colon or the like"

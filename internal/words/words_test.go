@@ -202,6 +202,18 @@ func TestLoadRefuses(t *testing.T) {
 			t.Errorf("%s with %q: %v, want %q", c.lang, c.text, err, c.want)
 		}
 	}
+	parts := fstest.MapFS{}
+	for _, l := range Langs() {
+		parts[string(l)+".toml"] = &fstest.MapFile{Data: []byte(good)}
+		parts[string(l)+".page.toml"] = &fstest.MapFile{Data: []byte("z = \"more\"\n")}
+	}
+	if w, err := load(parts); err != nil || w.Text(NL, "z") != "more" {
+		t.Errorf("the parts were not read: %v", err)
+	}
+	parts["fr.page.toml"] = &fstest.MapFile{Data: []byte("z = \"more\"\na = \"x {n}\"\n")}
+	if _, err := load(parts); err == nil || !strings.Contains(err.Error(), "fr.page.toml: a is in another file already") {
+		t.Errorf("a key in two files: %v", err)
+	}
 	if _, err := load(fstest.MapFS{}); houvast.KindOf(err) != houvast.Internal || houvast.CodeOf(err) != "words-incomplete" {
 		t.Errorf("no files at all: %v", err)
 	}
