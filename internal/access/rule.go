@@ -15,8 +15,9 @@ type Rule struct {
 	Scopes []Scope // keys that hold any of these may
 	CLI    bool    // the control socket may
 	Writes bool    // changes state: refused while no profile is chosen
-	Setup  bool    // writes, but is needed to choose one
+	Setup  bool    // writes, and works before one is chosen: it leads there, or touches nothing but who asks
 	Secret bool    // the answer holds a credential: never logged, never kept for a repeated request
+	Page   bool    // only the console has it; for a person with a browser, so no key and no command line
 
 	Profiles []houvast.InstallationProfile // only in these; empty means in every one
 }
@@ -28,6 +29,9 @@ var (
 	overseen = []Role{Approver, Auditor}           // who may see lists of them; no reviewer picks
 	deciders = []Role{Reviewer, Approver}
 	machine  = []Role{Admin, Auditor} // who may see how the machine does
+
+	revealing  = []houvast.InstallationProfile{houvast.ProfilePlatform, houvast.ProfileHotline, houvast.ProfilePolice, houvast.ProfilePractice}
+	practising = []houvast.InstallationProfile{houvast.ProfilePractice}
 )
 
 // rules is the one table that decides. Why it is as it is:
@@ -35,12 +39,14 @@ var (
 //   - No key reaches a case, a report, an account or a key; keys are programs, and decide nothing.
 //   - The command line decides no case and approves nothing: a person who signed in does. It does
 //     file and retract what persons approved, as the product's commands say.
-//   - An auditor changes nothing but their own session.
-//   - Until a profile is chosen only signing in and the first account work; everything else that
-//     writes answers 503, so that nothing is received that no law has been chosen for.
-//
-// No rule is bound to a profile yet. In a helpline nothing can be revealed because the routes that
-// reveal are not there; when they come, their rules say so in Profiles.
+//   - An auditor changes nothing but their own sessions and password.
+//   - Until a profile is chosen only signing in, one's own sessions and the first account work;
+//     everything else that writes answers 503, so that nothing is received that no law has been
+//     chosen for.
+//   - In a helpline nothing can be revealed: the rules of revealing name the profiles that have them,
+//     and it is not among them. Signed-in links exist in practice alone.
+//   - Reviewers have no list of new cases to pick from. What waits for a second person or for advice
+//     is shown to whoever may be that person.
 var rules = []Rule{
 	{Op: "health", Public: true},
 	{Op: "ready", Public: true},
@@ -61,17 +67,44 @@ var rules = []Rule{
 	{Op: "users.add", Roles: []Role{Admin}, CLI: true, Writes: true, Setup: true},
 	{Op: "users.list", Roles: []Role{Admin}, CLI: true},
 	{Op: "users.disable", Roles: []Role{Admin}, CLI: true, Writes: true},
+	{Op: "users.signout", Roles: []Role{Admin}, Writes: true, Page: true},
 
 	{Op: "sessions.create", Public: true, Writes: true, Setup: true, Secret: true},
 	{Op: "sessions.delete", Roles: staff, Writes: true, Setup: true},
 	{Op: "sessions.me", Roles: staff},
+	{Op: "sessions.list", Roles: staff, Page: true},
+	{Op: "sessions.close", Roles: staff, Writes: true, Setup: true, Page: true},
+	{Op: "sessions.lock", Roles: staff, Writes: true, Setup: true, Page: true},
+	{Op: "sessions.unlock", Public: true, Writes: true, Setup: true, Secret: true, Page: true}, // whoever is locked is nobody until then
+	{Op: "password.change", Roles: staff, Writes: true, Setup: true, Secret: true, Page: true},
+
+	{Op: "console.public", Public: true, Page: true},
+	{Op: "console.report", Public: true, Writes: true, Setup: true, Page: true},
+	{Op: "console.language", Public: true, Writes: true, Setup: true, Page: true},
+	{Op: "console.home", Roles: staff, Page: true},
+	{Op: "setup.show", Public: true, Page: true},
+	{Op: "setup.begin", Public: true, Writes: true, Setup: true, Secret: true, Page: true},
+	{Op: "demo.enter", Public: true, Secret: true, Profiles: practising, Page: true}, // the session it opens is a sessions.create
+	{Op: "policies.get", Roles: staff, Page: true},
 
 	{Op: "review.next", Roles: []Role{Reviewer}, Writes: true},
 	{Op: "review.extend", Roles: []Role{Reviewer}, Writes: true},
 	{Op: "review.release", Roles: []Role{Reviewer}, Writes: true},
+	{Op: "review.queue", Roles: []Role{Reviewer}, Page: true},
+	{Op: "review.park", Roles: []Role{Reviewer}, Writes: true, Page: true},
+	{Op: "review.resume", Roles: []Role{Reviewer}, Writes: true, Page: true},
+	{Op: "review.skip", Roles: []Role{Reviewer}, Writes: true, Page: true},
+	{Op: "review.unskip", Roles: []Role{Reviewer}, Writes: true, Page: true},
+	{Op: "review.parked", Roles: deciders, Page: true},
+	{Op: "review.advise", Roles: deciders, Writes: true, Page: true},
+
+	{Op: "reveals.grant", Roles: []Role{Reviewer}, Writes: true, Secret: true, Profiles: revealing, Page: true},
+	{Op: "reveals.shown", Roles: []Role{Reviewer}, Writes: true, Profiles: revealing, Page: true},
+	{Op: "reveals.state", Roles: []Role{Reviewer}, Profiles: revealing, Page: true},
 
 	{Op: "cases.get", Roles: viewers},
 	{Op: "cases.list", Roles: overseen, CLI: true},
+	{Op: "cases.seconds", Roles: deciders, Page: true},
 	{Op: "cases.decide", Roles: []Role{Reviewer}, Writes: true},
 	{Op: "cases.confirm", Roles: deciders, Writes: true},
 
@@ -80,6 +113,7 @@ var rules = []Rule{
 	{Op: "reports.list", Roles: viewers, CLI: true},
 	{Op: "reports.get", Roles: viewers, CLI: true},
 	{Op: "reports.check", Roles: viewers, CLI: true},
+	{Op: "reports.receipt", Roles: viewers, Page: true},
 	{Op: "reports.amend", Roles: deciders, Writes: true},
 	{Op: "reports.approve", Roles: []Role{Approver}, Writes: true},
 	{Op: "reports.return", Roles: []Role{Approver}, Writes: true},
@@ -99,7 +133,7 @@ var rules = []Rule{
 	{Op: "audit.export", Roles: []Role{Auditor}, CLI: true},
 	{Op: "events.list", Roles: []Role{Auditor}, Scopes: []Scope{ScopeRead}, CLI: true},
 
-	{Op: "system.doctor", Roles: []Role{Admin}, CLI: true},
+	{Op: "system.doctor", Roles: machine, CLI: true},
 	{Op: "system.profile", Roles: staff, Scopes: Scopes(), CLI: true},
 }
 

@@ -33,12 +33,19 @@ func bare(t *testing.T) (*API, http.Handler) {
 	return a, h
 }
 
-// Every operation has a rule and every rule an operation; the program does not start otherwise.
+// Every operation has a rule, and every rule an operation unless it is a page's, which only the
+// console has; the program does not start otherwise.
 func TestRoutesAndRules(t *testing.T) {
 	a, _ := bare(t)
 	routes := a.Routes()
+	pages := 0
 	for _, rule := range access.Rules() {
-		if routes[rule.Op] == "" {
+		switch {
+		case rule.Page && routes[rule.Op] != "":
+			t.Errorf("%s is the console's alone and has a route here", rule.Op)
+		case rule.Page:
+			pages++
+		case routes[rule.Op] == "":
 			t.Errorf("%s has a rule and no route", rule.Op)
 		}
 	}
@@ -56,10 +63,10 @@ func TestRoutesAndRules(t *testing.T) {
 			t.Errorf("%s is %s, and its rule says that it writes: %v", op, route, rule.Writes)
 		}
 	}
-	if len(routes) == 0 {
-		t.Fatal("there is no route")
+	if len(routes) == 0 || pages == 0 {
+		t.Fatal("there is no route, or no page")
 	}
-	t.Logf("%d routes", len(routes))
+	t.Logf("%d routes, %d pages", len(routes), pages)
 }
 
 // The control of TestRoutesAndRules: what has no rule, or comes twice, does not start.
