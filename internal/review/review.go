@@ -8,7 +8,12 @@
 //
 // A case is pulled, never picked: the one with the oldest danger comes first, and a claim keeps it
 // for one person until it is decided, given back or runs out. A reviewer who reloads gets their own
-// claim again.
+// claim again. What a person skips is not handed to them again for SkipTime, and to everybody else at
+// once.
+//
+// Who needs advice parks the case with a question: the claim ends, and for ParkTime the case is
+// handed to nobody. Anybody but who asked may answer; who asked takes it up again, or after that time
+// whoever pulls it next, with all that was said. Question and answers are sealed like the facts.
 //
 // Facts come first: everything a decision needs without a picture is copied into the case when it
 // opens and sealed under the key of its evidence, so that both end together. Who has not looked
@@ -18,7 +23,7 @@
 // are and carries out none of them. Some decisions need a second person before anything happens;
 // that is never who decided, unless the team has said that it is a single person.
 //
-// Tables: review_case, reveal.
+// Tables: review_case, review_skip, reveal.
 package review
 
 import (
@@ -43,11 +48,18 @@ const (
 // ClaimTime is how long a claim lasts without being extended.
 const ClaimTime = 10 * time.Minute
 
+// SkipTime is how long a skipped case is not handed again to who skipped it; ParkTime is how long a
+// parked one is handed to nobody.
+const (
+	SkipTime = 8 * time.Hour
+	ParkTime = 24 * time.Hour
+)
+
 // maxWords is how many characters the words of a verdict may have: what escalateToHighPriority of a
 // CyberTipline report holds.
 const maxWords = 3000
 
-// A Case is one row. Facts and Words are sealed.
+// A Case is one row. Facts, Words and Advice are sealed.
 type Case struct {
 	ID         houvast.CaseID
 	Item       houvast.ItemID
@@ -76,6 +88,10 @@ type Case struct {
 	SecondedBy houvast.Actor
 	Seconded   time.Time
 	Returns    int
+	Entry      houvast.EntryID // of the best match; 0 in cases opened before it was kept
+	Parked     time.Time       // until when nobody is handed it; may have passed
+	ParkedBy   houvast.Actor
+	Advice     []byte // the conversation, see Note
 }
 
 // A Verdict is what a person says about a case.
@@ -113,6 +129,9 @@ func Danger(m houvast.Match) int {
 func (c Case) claimed(by houvast.Actor, now time.Time) bool {
 	return c.State == Open && c.ClaimedBy == by && now.Before(c.ClaimEnds)
 }
+
+// parked reports whether the case waits for advice at now.
+func (c Case) parked(now time.Time) bool { return c.State == Open && now.Before(c.Parked) }
 
 // decide returns c as decided by a person who holds its claim. looked says whether a reveal of this
 // case to this person is on record; tagged whether a list gave the entry a category.

@@ -13,21 +13,23 @@ import (
 const Topic = "review"
 
 const columns = `id, item, subject, incident, key, facts, bank, category, trust, reason, distance, danger, state, opened,
-	claimed_by, claim_ends, withheld, decision, role, pressure, words, observed, decided_by, decided, seconded_by, seconded, returns`
+	claimed_by, claim_ends, withheld, decision, role, pressure, words, observed, decided_by, decided, seconded_by, seconded, returns,
+	entry, parked, parked_by, advice`
 
 func list(tx *store.Tx, where string, args ...any) (found []Case, err error) {
 	err = tx.Rows("SELECT "+columns+" FROM review_case WHERE "+where, args, func(row *sql.Rows) error {
 		var c Case
-		var opened, ends, withheld, decided, seconded int64
+		var opened, ends, withheld, decided, seconded, parked int64
 		var observed string
 		err := row.Scan(&c.ID, &c.Item, &c.Subject, &c.Incident, &c.Key, &c.Facts, &c.Bank, &c.Category, &c.Trust, &c.Reason,
 			&c.Distance, &c.Danger, &c.State, &opened, &c.ClaimedBy, &ends, &withheld, &c.Decision, &c.Role, &c.Pressure,
-			&c.Words, &observed, &c.DecidedBy, &decided, &c.SecondedBy, &seconded, &c.Returns)
+			&c.Words, &observed, &c.DecidedBy, &decided, &c.SecondedBy, &seconded, &c.Returns,
+			&c.Entry, &parked, &c.ParkedBy, &c.Advice)
 		if err != nil {
 			return err
 		}
 		c.Opened, c.ClaimEnds, c.Withheld = houvast.FromMicros(opened), houvast.FromMicros(ends), houvast.FromMicros(withheld)
-		c.Decided, c.Seconded = houvast.FromMicros(decided), houvast.FromMicros(seconded)
+		c.Decided, c.Seconded, c.Parked = houvast.FromMicros(decided), houvast.FromMicros(seconded), houvast.FromMicros(parked)
 		err = json.Unmarshal([]byte(observed), &c.Observed)
 		found = append(found, c)
 		return err
@@ -63,39 +65,64 @@ func List(tx *store.Tx, after houvast.CaseID, limit int) ([]Case, error) {
 func OpenCase(tx *store.Tx, c Case, best houvast.Match) error {
 	c.State, c.Opened, c.Danger = Open, tx.Now(), Danger(best)
 	_, err := tx.Exec(`INSERT INTO review_case (`+columns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '', 0, $15, '', '', $16, NULL, '[]', '', 0, '', 0, 0)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '', 0, $15, '', '', $16, NULL, '[]', '', 0, '', 0, 0, $17, 0, '', NULL)`,
 		c.ID, string(c.Item), c.Subject, string(c.Incident), c.Key, c.Facts, best.BankName, best.Category, best.Trust, best.Kind, best.Distance,
-		c.Danger, c.State, houvast.Micros(c.Opened), houvast.Micros(c.Withheld), false)
+		c.Danger, c.State, houvast.Micros(c.Opened), houvast.Micros(c.Withheld), false, best.Entry)
 	if err == nil {
 		tx.Notify(Topic)
 	}
 	return err
 }
 
-// Next claims a case for by: their own claim again if they have one, else the oldest of the greatest
-// danger. NotFound means that the queue is empty.
-func Next(tx *store.Tx, by houvast.Actor) (Case, error) {
-	now := houvast.Micros(tx.Now())
-	own, err := list(tx, "state = 'open' AND claimed_by = $1 AND claim_ends > $2 LIMIT 1", by, now)
-	if err != nil {
-		return Case{}, err
-	}
+// ClaimOf returns the case that by holds a claim on.
+func ClaimOf(tx *store.Tx, by houvast.Actor) (c Case, held bool, err error) {
+	own, err := list(tx, "claimed_by = $1 AND claimed_by <> '' AND claim_ends > $2 AND state = 'open' LIMIT 1", by, houvast.Micros(tx.Now()))
 	if len(own) == 1 {
-		return claim(tx, own[0], by)
+		return own[0], true, err
 	}
-	next, err := list(tx, "state = 'open' AND claim_ends <= $1 ORDER BY danger DESC, opened, id LIMIT 1 FOR UPDATE SKIP LOCKED", now)
+	return Case{}, false, err
+}
+
+// The queue: what anybody may be handed at $1, and of that what $2 has not skipped since $3.
+const (
+	waiting   = "state = 'open' AND claim_ends <= $1 AND parked <= $1"
+	unskipped = waiting + " AND NOT EXISTS (SELECT 1 FROM review_skip s WHERE s.actor = $2 AND s.case_id = review_case.id AND s.at > $3)"
+)
+
+// Next claims a case for by: their own claim again if they have one, else the oldest of the greatest
+// danger that is not parked and that they have not skipped. NotFound is queue-empty, or queue-skipped
+// when all that waits was skipped by them.
+func Next(tx *store.Tx, by houvast.Actor) (Case, error) {
+	const op = "review.Next"
+	own, held, err := ClaimOf(tx, by)
 	if err != nil {
 		return Case{}, err
 	}
-	if len(next) == 0 {
-		return Case{}, houvast.Errorf("review.Next", houvast.NotFound, "queue-empty", "no case is waiting")
+	if held {
+		return claim(tx, own, by)
 	}
-	return claim(tx, next[0], by)
+	now, since := houvast.Micros(tx.Now()), houvast.Micros(tx.Now().Add(-SkipTime))
+	next, err := list(tx, unskipped+" ORDER BY danger DESC, opened, id LIMIT 1 FOR UPDATE SKIP LOCKED", now, by, since)
+	if err != nil {
+		return Case{}, err
+	}
+	if len(next) == 1 {
+		return claim(tx, next[0], by)
+	}
+	skipped, err := skippedBy(tx, by)
+	if err == nil && skipped > 0 {
+		err = houvast.Errorf(op, houvast.NotFound, "queue-skipped", "only cases that you skipped are waiting").
+			WithHint("take your skips back to be handed them again")
+	}
+	if err == nil {
+		err = houvast.Errorf(op, houvast.NotFound, "queue-empty", "no case is waiting")
+	}
+	return Case{}, err
 }
 
 func claim(tx *store.Tx, c Case, by houvast.Actor) (Case, error) {
-	c.ClaimedBy, c.ClaimEnds = by, tx.Now().Add(ClaimTime)
-	_, err := tx.Exec("UPDATE review_case SET claimed_by = $2, claim_ends = $3 WHERE id = $1", c.ID, by, houvast.Micros(c.ClaimEnds))
+	c.ClaimedBy, c.ClaimEnds, c.Parked, c.ParkedBy = by, tx.Now().Add(ClaimTime), time.Time{}, ""
+	_, err := tx.Exec("UPDATE review_case SET claimed_by = $2, claim_ends = $3, parked = 0, parked_by = '' WHERE id = $1", c.ID, by, houvast.Micros(c.ClaimEnds))
 	return c, err
 }
 
@@ -116,6 +143,117 @@ func GiveBack(tx *store.Tx, id houvast.CaseID, by houvast.Actor) error {
 	_, err := tx.Exec("UPDATE review_case SET claimed_by = '', claim_ends = 0 WHERE id = $1", id)
 	tx.Notify(Topic)
 	return err
+}
+
+// Skip gives a claim back, and for SkipTime by is not handed the case again. It needs no reason.
+func Skip(tx *store.Tx, id houvast.CaseID, by houvast.Actor) error {
+	if err := GiveBack(tx, id, by); err != nil {
+		return err
+	}
+	_, err := tx.Exec("DELETE FROM review_skip WHERE at <= $1", houvast.Micros(tx.Now().Add(-SkipTime)))
+	if err == nil {
+		_, err = tx.Exec("INSERT INTO review_skip (actor, case_id, at) VALUES ($1, $2, $3) ON CONFLICT (actor, case_id) DO UPDATE SET at = excluded.at",
+			by, id, houvast.Micros(tx.Now()))
+	}
+	return err
+}
+
+// Unskip lets by be handed again what they skipped.
+func Unskip(tx *store.Tx, by houvast.Actor) error {
+	_, err := tx.Exec("DELETE FROM review_skip WHERE actor = $1", by)
+	return err
+}
+
+// skippedBy counts what waits and was skipped by by.
+func skippedBy(tx *store.Tx, by houvast.Actor) (n int, err error) {
+	err = tx.Row("SELECT COUNT(*) FROM review_skip s JOIN review_case ON id = s.case_id WHERE s.actor = $2 AND s.at > $3 AND "+waiting,
+		store.Args(houvast.Micros(tx.Now()), by, houvast.Micros(tx.Now().Add(-SkipTime))), &n)
+	return n, err
+}
+
+// Park ends the claim of by and takes the case out of the queue for ParkTime, or until by resumes it.
+// advice is the sealed conversation with the question of by as its last note.
+func Park(tx *store.Tx, id houvast.CaseID, by houvast.Actor, advice []byte) (Case, error) {
+	c, err := held(tx, id, by)
+	if err != nil {
+		return c, err
+	}
+	c.ClaimedBy, c.ClaimEnds, c.Parked, c.ParkedBy, c.Advice = "", time.Time{}, tx.Now().Add(ParkTime), by, advice
+	_, err = tx.Exec("UPDATE review_case SET claimed_by = '', claim_ends = 0, parked = $2, parked_by = $3, advice = $4 WHERE id = $1",
+		id, houvast.Micros(c.Parked), by, advice)
+	tx.Notify(Topic)
+	return c, err
+}
+
+// Parked returns the cases that wait for advice, the oldest first.
+func Parked(tx *store.Tx, limit int) ([]Case, error) {
+	return list(tx, "parked <> 0 AND parked > $1 ORDER BY parked, id LIMIT $2", houvast.Micros(tx.Now()), limit)
+}
+
+// Advise records the answer of by to the question about a parked case; nobody answers their own.
+func Advise(tx *store.Tx, id houvast.CaseID, by houvast.Actor, advice []byte) (Case, error) {
+	c, err := Get(tx, id)
+	if err == nil {
+		err = c.advisable(by, tx.Now())
+	}
+	if err != nil {
+		return c, err
+	}
+	c.Advice = advice
+	return c, SetAdvice(tx, id, advice)
+}
+
+// SetAdvice replaces the sealed conversation of a case.
+func SetAdvice(tx *store.Tx, id houvast.CaseID, advice []byte) error {
+	_, err := tx.Exec("UPDATE review_case SET advice = $2 WHERE id = $1", id, advice)
+	tx.Notify(Topic)
+	return err
+}
+
+// Resume gives by the claim on a case again that they parked, if they hold no other.
+func Resume(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (Case, error) {
+	c, err := Get(tx, id)
+	if err == nil {
+		err = c.resumable(by, tx.Now())
+	}
+	if err != nil {
+		return c, err
+	}
+	if _, held, err := ClaimOf(tx, by); err != nil || held {
+		if err == nil {
+			err = houvast.Errorf("review.Resume", houvast.Conflict, "claim-held", "you hold a claim on another case").
+				WithHint("decide that case or give it back first")
+		}
+		return c, err
+	}
+	return claim(tx, c, by)
+}
+
+// DepthFor counts what waits, as by sees it. selfAllowed is as in Confirm.
+func DepthFor(tx *store.Tx, by houvast.Actor, selfAllowed bool) (d Depth, err error) {
+	now := houvast.Micros(tx.Now())
+	var oldest int64
+	err = tx.Row("SELECT COUNT(*), COALESCE(MIN(opened), 0) FROM review_case WHERE "+waiting, store.Args(now), &d.Waiting, &oldest)
+	d.Oldest = houvast.FromMicros(oldest)
+	if err == nil {
+		d.Skipped, err = skippedBy(tx, by)
+	}
+	if err == nil {
+		err = tx.Row("SELECT COALESCE(SUM(CASE WHEN parked_by = $2 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN parked_by <> $2 THEN 1 ELSE 0 END), 0) FROM review_case WHERE parked <> 0 AND parked > $1",
+			store.Args(now, by), &d.MineParked, &d.ParkedByOthers)
+	}
+	if err == nil {
+		err = tx.Row("SELECT COUNT(*) FROM review_case WHERE state = 'second' AND decided_by <> $1", store.Args(other(by, selfAllowed)), &d.Seconds)
+	}
+	return d, err
+}
+
+// other is whose decisions a person may not confirm: their own, or nobody's in a team of one.
+func other(by houvast.Actor, selfAllowed bool) houvast.Actor {
+	if selfAllowed {
+		return ""
+	}
+	return by
 }
 
 func held(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (Case, error) {
@@ -176,6 +314,48 @@ func save(tx *store.Tx, c Case, was State) error {
 	return err
 }
 
+// Seconds returns the cases that wait for a second person who may be by, the oldest of the greatest
+// danger first, those after a case of that order; 0 begins. selfAllowed is as in Confirm.
+func Seconds(tx *store.Tx, by houvast.Actor, selfAllowed bool, after houvast.CaseID, limit int) ([]Case, error) {
+	const where = "state = 'second' AND decided_by <> $1"
+	if after == 0 {
+		return list(tx, where+" ORDER BY danger DESC, opened, id LIMIT $2", other(by, selfAllowed), limit)
+	}
+	last, err := Get(tx, after)
+	if err != nil {
+		return nil, err
+	}
+	return list(tx, where+" AND (danger < $3 OR danger = $3 AND (opened > $4 OR opened = $4 AND id > $5)) ORDER BY danger DESC, opened, id LIMIT $2",
+		other(by, selfAllowed), limit, last.Danger, houvast.Micros(last.Opened), after)
+}
+
+// The counts of a Tally, by entry and by account.
+const (
+	tallyEntry   = "SELECT state, decision, COUNT(*) FROM review_case WHERE entry = $1 AND entry <> 0 AND id <> $2 GROUP BY state, decision"
+	tallySubject = "SELECT state, decision, COUNT(*) FROM review_case WHERE subject = $1 AND id <> $2 GROUP BY state, decision"
+)
+
+// Cluster counts the other cases whose best match is the same bank entry as that of c.
+func Cluster(tx *store.Tx, c Case) (Tally, error) { return tally(tx, tallyEntry, int64(c.Entry), c.ID) }
+
+// OfSubject counts the other cases of the same account.
+func OfSubject(tx *store.Tx, c Case) (Tally, error) {
+	return tally(tx, tallySubject, int64(c.Subject), c.ID)
+}
+
+func tally(tx *store.Tx, query string, of int64, but houvast.CaseID) (t Tally, err error) {
+	t.Decided = map[houvast.Decision]int{}
+	err = tx.Rows(query, store.Args(of, but), func(row *sql.Rows) error {
+		var s State
+		var d houvast.Decision
+		var n int
+		err := row.Scan(&s, &d, &n)
+		t.add(s, d, n)
+		return err
+	})
+	return t, err
+}
+
 // SetWithheld records until when the item of a case is withheld; zero ends it.
 func SetWithheld(tx *store.Tx, id houvast.CaseID, until time.Time) error {
 	_, err := tx.Exec("UPDATE review_case SET withheld = $2 WHERE id = $1", id, houvast.Micros(until))
@@ -190,8 +370,11 @@ func WithheldTooLong(tx *store.Tx, now time.Time, limit int) ([]Case, error) {
 // Forget drops the sealed facts of a case whose key is destroyed. A case that nobody had decided
 // leaves the queue: there is nothing left to decide.
 func Forget(tx *store.Tx, id houvast.CaseID) error {
-	_, err := tx.Exec(`UPDATE review_case SET facts = NULL, words = NULL, observed = '[]', key = '', claimed_by = '', claim_ends = 0,
-		state = CASE WHEN state = 'decided' THEN state ELSE 'ended' END WHERE id = $1`, id)
+	_, err := tx.Exec(`UPDATE review_case SET facts = NULL, words = NULL, advice = NULL, observed = '[]', key = '', claimed_by = '', claim_ends = 0,
+		parked = 0, parked_by = '', state = CASE WHEN state = 'decided' THEN state ELSE 'ended' END WHERE id = $1`, id)
+	if err == nil {
+		_, err = tx.Exec("DELETE FROM review_skip WHERE case_id = $1", id)
+	}
 	return err
 }
 
