@@ -1,0 +1,34 @@
+// Esc hides everything and locks. The curtain falls first; the server is told behind it.
+
+/** Wires the panic key and the lock button. hide takes a shown picture away. */
+export function panic(hide: () => void): void {
+  const curtain = document.getElementById("curtain");
+  if (!curtain) return; // nobody is signed in
+  let locking = false;
+  const lock = async () => {
+    hide();
+    if (locking) return;
+    locking = true;
+    curtain.hidden = false;
+    document.title = "·";
+    try {
+      await fetch("/console/lock", { method: "POST", headers: { Accept: "application/json" }, keepalive: true });
+    } finally {
+      location.replace("/console/locked");
+    }
+  };
+  document.addEventListener(
+    "keydown",
+    (e) => {
+      if (e.key !== "Escape" || e.isComposing) return;
+      if (document.querySelector("dialog[open]")) return; // it closes by itself, and nothing is shown behind it
+      e.preventDefault();
+      lock();
+    },
+    true,
+  );
+  document.querySelector("[data-lock]")?.addEventListener("click", (e) => {
+    e.preventDefault();
+    lock();
+  });
+}

@@ -1,0 +1,136 @@
+// Looking at a picture, one step at a time. A look is asked for, granted, fetched once and drawn on a
+// canvas; letting go takes it away and tells the server for how long it was there. What is not held
+// hides by itself. Nothing is kept: the next look is asked for again.
+import { ask, Refused } from "./ask";
+import { text } from "./texts";
+
+interface Ticket {
+  reveal: string;
+  url: string;
+  proof: string;
+}
+
+/** One look, from asking to hiding. */
+interface Look {
+  over: boolean;
+  since: number; // performance.now() when it was drawn; 0 = never
+  ticket?: Ticket;
+  button: HTMLButtonElement;
+  timer?: number;
+}
+
+/** Wires the picture of the page, if it has one, and returns what hides it at once. */
+export function reveal(): () => void {
+  const box = document.querySelector<HTMLElement>("[data-reveal]");
+  const canvas = box?.querySelector("canvas");
+  const status = box?.querySelector<HTMLElement>("[data-status]");
+  if (!box || !canvas || !status) return () => {};
+  const base = box.dataset.reveal!;
+  const after = Number(box.dataset.hideAfter);
+  let now: Look | null = null;
+
+  const say = (key: string, fill = {}) => (status.textContent = text(key, fill));
+
+  const hide = () => {
+    const look = now;
+    if (!look) return;
+    now = null;
+    look.over = true;
+    clearTimeout(look.timer);
+    canvas.width = canvas.height = 0;
+    canvas.hidden = true;
+    look.button.setAttribute("aria-pressed", "false");
+    say("hidden");
+    if (!look.since) return;
+    const ms = Math.floor(performance.now() - look.since);
+    ask(base + "/shown", { reveal: look.ticket!.reveal, ms: String(ms) }, true).catch(() => {});
+  };
+
+  const show = async (button: HTMLButtonElement, held: boolean) => {
+    hide();
+    const look: Look = { over: false, since: 0, button };
+    now = look;
+    const level = button.closest<HTMLElement>("[data-level]")!.dataset.level!;
+    button.setAttribute("aria-pressed", "true");
+    say("fetching");
+    try {
+      look.ticket = await ask<Ticket>(base + "/grant", { level });
+      if (look.over) return;
+      const answer = await fetch(look.ticket.url, {
+        headers: { Authorization: "Houvast " + look.ticket.proof },
+        credentials: "omit",
+        cache: "no-store",
+        referrerPolicy: "no-referrer",
+      });
+      if (!answer.ok) throw new Refused("", text("not_shown.say"));
+      const picture = await createImageBitmap(await answer.blob());
+      unlock(box, level);
+      if (look.over) return picture.close();
+      canvas.width = picture.width;
+      canvas.height = picture.height;
+      canvas.getContext("2d")!.drawImage(picture, 0, 0);
+      picture.close();
+      canvas.hidden = false;
+      look.since = performance.now();
+      box.dataset.shown = level;
+      say("shown." + level);
+      if (!held) look.timer = setTimeout(hide, after);
+    } catch (e) {
+      if (now === look) hide();
+      status.textContent = e instanceof Refused ? e.title : text("not_shown.say");
+    }
+  };
+
+  for (const button of box.querySelectorAll<HTMLButtonElement>("[data-hold]")) {
+    button.addEventListener("pointerdown", (e) => {
+      if (e.button !== 0) return;
+      button.setPointerCapture(e.pointerId);
+      show(button, true);
+    });
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) button.addEventListener(end, hide);
+    button.addEventListener("keydown", (e) => {
+      if (e.key !== " ") return;
+      e.preventDefault();
+      if (!e.repeat) show(button, true);
+    });
+    button.addEventListener("keyup", (e) => {
+      if (e.key === " ") hide();
+    });
+    button.addEventListener("blur", hide);
+    button.addEventListener("contextmenu", (e) => e.preventDefault());
+  }
+  for (const button of box.querySelectorAll<HTMLButtonElement>("[data-toggle]")) {
+    button.addEventListener("click", () => (now?.button === button ? hide() : show(button, false)));
+  }
+  window.addEventListener("blur", hide);
+  window.addEventListener("pagehide", hide);
+  document.addEventListener("visibilitychange", () => document.hidden && hide());
+  document.addEventListener("submit", hide, true);
+  prepare(box, say);
+  return hide;
+}
+
+/** Lets the step after a level be asked for. The server decides; this only shows it. */
+function unlock(box: HTMLElement, level: string): void {
+  const steps = [...box.querySelectorAll<HTMLElement>("[data-level]")];
+  const next = steps[steps.findIndex((s) => s.dataset.level === level) + 1];
+  next?.querySelectorAll("button").forEach((b) => (b.disabled = false));
+}
+
+/** Asks until the pictures are made, and says so when they cannot be. */
+async function prepare(box: HTMLElement, say: (key: string, fill?: object) => void): Promise<void> {
+  for (let wait = 100; box.dataset.state === "preparing"; wait = Math.min(wait * 2, 2000)) {
+    await new Promise((done) => setTimeout(done, wait));
+    const answer = await fetch(box.dataset.reveal! + "/picture", { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    const is: { state: string; reason: string } = await answer.json();
+    box.dataset.state = is.state;
+    if (is.state === "ready") {
+      box.querySelector("[data-level]")?.querySelectorAll("button").forEach((b) => (b.disabled = false));
+      say("ready");
+    } else if (is.state !== "preparing") {
+      box.querySelectorAll("button").forEach((b) => (b.disabled = true));
+      say("cannot", { reason: is.reason });
+    }
+  }
+}
