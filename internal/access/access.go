@@ -11,7 +11,8 @@
 // The states. A user is enabled, then disabled for good; the name is never given away again,
 // because the audit log names people by it. A session is open until 30 minutes without use, until
 // 12 hours have passed, until it is closed, or until its user is disabled or gets another password,
-// whichever comes first. A key is valid until it is revoked.
+// whichever comes first. Meanwhile it can be locked: it opens nothing until the password is given
+// again, and ends as if nobody used it. A key is valid until it is revoked.
 //
 // Roles. Admin keeps the installation, and sees neither cases nor reports by that role. Reviewer
 // decides what is handed out. Approver lets reports and actions leave. Auditor reads. A user may hold
@@ -31,14 +32,18 @@
 //   - Signing in costs one argon2id, whether the name is known or not, and gives one answer for an
 //     unknown name, a wrong password and a disabled account. At most two are computed at once.
 //   - Whatever ends a session or a key works on the next request: nothing is cached.
-//   - There is no default account and no default password.
+//   - There is no default account and no default password. The first account comes from the command
+//     line or from Begin, and Begin ends with it.
+//   - Of a browser two words of a closed list are kept, of an address nothing.
 //
 // Slow work stands outside transactions: Gate hashes and verifies, and hands what it found to
-// OpenSession, AddUser or SetPassword, which look again. So this package writes nothing by itself
+// OpenSession, UnlockSession, ChangePassword, Begin, AddUser or SetPassword, which look again. So this package writes nothing by itself
 // and holds no store.Writer; the pipeline calls it with a transaction that also holds the audit line.
 //
-// Where numbers come from: OWASP's Password Storage Cheat Sheet for argon2id (19 MiB, 2 passes, 1
-// lane), NIST SP 800-63B revision 3 for the 30 minutes and 12 hours of AAL2.
+// Hashes and limits are in package password, texts that must not be shown in package secret, both
+// below this one.
+//
+// Where numbers come from: NIST SP 800-63B revision 3 for the 30 minutes and 12 hours of AAL2.
 package access
 
 import (
@@ -108,7 +113,7 @@ func CLI(uid uint32) Principal {
 }
 
 // Authenticate returns whom a session token or an API key belongs to. Every refusal is of kind
-// Unauthenticated, with code no-credential, session-ended or bad-credential. It reads only: when the
+// Unauthenticated, with code no-credential, session-ended, session-locked or bad-credential. It reads only: when the
 // principal is Due, the caller runs Touch in a write transaction.
 func Authenticate(tx *store.Tx, bearer Secret) (Principal, error) {
 	switch {

@@ -3,11 +3,24 @@ package access
 import (
 	"net"
 	"net/netip"
+
+	"github.com/houvast/houvast/internal/access/browser"
 )
 
-// ClientOf names where tries to sign in are counted together: an IPv4 address, or the first 64 bits
-// of an IPv6 one.
-func ClientOf(remote string) string {
+// A Client is where a try to sign in comes from, as far as we want to know it.
+type Client struct {
+	Address string // where tries are counted together; never stored
+	Browser string // as browser.Describe says it; kept with the session for its owner
+}
+
+// ClientOf returns the client of a request: remote is the address of its connection, userAgent its
+// header.
+func ClientOf(remote, userAgent string) Client {
+	return Client{addressOf(remote), browser.Describe(userAgent)}
+}
+
+// addressOf returns an IPv4 address, the first 64 bits of an IPv6 one, or "control".
+func addressOf(remote string) string {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
 		return "control"

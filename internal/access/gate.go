@@ -6,7 +6,14 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access/password"
 	"github.com/houvast/houvast/internal/store"
+)
+
+// Lengths of a password, see password.Check.
+const (
+	MinPassword      = password.Min // characters
+	MaxPasswordBytes = password.Max // bytes
 )
 
 // Limits of signing in. A success costs no try.
@@ -25,28 +32,28 @@ const (
 // A Gate verifies and hashes passwords, not too many and not too fast. One for the process.
 type Gate struct {
 	clock   houvast.Clock
-	names   *rate
-	clients *rate
-	slots   *slots
-	nobody  phc
+	names   *password.Rate
+	clients *password.Rate
+	slots   *password.Slots
+	nobody  password.Hash
 }
 
 // NewGate returns a gate that counts tries on clock's hand that only measures.
 func NewGate(clock houvast.Clock) *Gate {
 	return &Gate{
 		clock:   clock,
-		names:   newRate(nameTries, nameEvery),
-		clients: newRate(clientTries, clientEvery),
-		slots:   newSlots(atOnce, mostWaiting),
-		nobody:  nobodysPHC(),
+		names:   password.NewRate(nameTries, nameEvery),
+		clients: password.NewRate(clientTries, clientEvery),
+		slots:   password.NewSlots(atOnce, mostWaiting),
+		nobody:  password.Nobody(),
 	}
 }
 
 // A Proof says that somebody knew the password of an account a moment ago. Only Verify makes one;
-// only OpenSession takes it, and looks again.
+// who takes it looks again.
 type Proof struct {
-	user     houvast.UserID
-	password string // the hash that was verified; another one since then voids the proof
+	user houvast.UserID
+	hash Secret // the one that was verified; another one since then voids the proof
 }
 
 // Format keeps the hash inside out of every message.
@@ -55,11 +62,11 @@ func (Proof) Format(f fmt.State, _ rune) { f.Write([]byte("[proof]")) }
 // Hash returns what is stored of a password for the account called name. It is slow and belongs
 // outside transactions. A password that is too short, too long or the name itself is Invalid, code
 // bad-password.
-func (g *Gate) Hash(ctx context.Context, name string, password Secret) (hash Secret, err error) {
-	if err := checkPassword(name, password); err != nil {
+func (g *Gate) Hash(ctx context.Context, name string, pw Secret) (hash Secret, err error) {
+	if err := password.Check(name, pw); err != nil {
 		return "", err
 	}
-	err = g.slots.run(ctx, func() { hash = Secret(newPHC(password).encode()) })
+	err = g.slots.Run(ctx, func() { hash = password.New(pw).Text() })
 	return hash, err
 }
 
@@ -71,17 +78,17 @@ func (g *Gate) Hash(ctx context.Context, name string, password Secret) (hash Sec
 // wrong-login. Too many tries for the name or from the client are Limited, code too-many-tries,
 // with the seconds to wait in the hint; the same comes for names that do not exist. Too many people
 // waiting is Limited, code sign-in-busy.
-func (g *Gate) Verify(ctx context.Context, db *store.DB, name string, password Secret, client string) (Proof, error) {
+func (g *Gate) Verify(ctx context.Context, db *store.DB, name string, pw Secret, client string) (Proof, error) {
 	const op = "access.Verify"
 	name, wellFormed := foldName(name)
 	now := g.clock.Mono()
-	if wait := g.clients.take(client, now); wait > 0 {
+	if wait := g.clients.Take(client, now); wait > 0 {
 		return Proof{}, tooMany(wait)
 	}
-	if wait := g.names.take(name, now); wait > 0 {
+	if wait := g.names.Take(name, now); wait > 0 {
 		return Proof{}, tooMany(wait) // the client's try stays used
 	}
-	giveBack := func() { g.clients.giveBack(client); g.names.giveBack(name) }
+	giveBack := func() { g.clients.GiveBack(client); g.names.GiveBack(name) }
 
 	u, h := credential{}, g.nobody
 	if wellFormed {
@@ -92,14 +99,14 @@ func (g *Gate) Verify(ctx context.Context, db *store.DB, name string, password S
 			return Proof{}, houvast.Wrap(op, err)
 		}
 		if found {
-			h = u.phc
+			h = u.hash
 		}
 	}
-	if len(password) > MaxPasswordBytes {
+	if len(pw) > MaxPasswordBytes {
 		return Proof{}, wrongLogin() // nobody has such a password, so this says nothing about the name
 	}
 	var same bool
-	if err := g.slots.run(ctx, func() { same = h.matches(password) }); err != nil {
+	if err := g.slots.Run(ctx, func() { same = h.Matches(pw) }); err != nil {
 		giveBack()
 		return Proof{}, err
 	}
@@ -107,7 +114,7 @@ func (g *Gate) Verify(ctx context.Context, db *store.DB, name string, password S
 		return Proof{}, wrongLogin()
 	}
 	giveBack()
-	return Proof{user: u.id, password: h.encode()}, nil
+	return Proof{user: u.id, hash: h.Text()}, nil
 }
 
 func wrongLogin() error {
@@ -119,34 +126,4 @@ func tooMany(wait time.Duration) error {
 	seconds := int64((wait + time.Second - 1) / time.Second)
 	return houvast.Errorf("access.Verify", houvast.Limited, "too-many-tries", "there were too many tries to sign in").
 		WithHint("try again in %d seconds", seconds)
-}
-
-// slots bound how much is computed at once, and how many wait for it.
-type slots struct {
-	busy  chan struct{}
-	lined chan struct{}
-}
-
-func newSlots(atOnce, waiting int) *slots {
-	return &slots{busy: make(chan struct{}, atOnce), lined: make(chan struct{}, atOnce+waiting)}
-}
-
-// run calls fn when a slot is free. It does not call it when too many wait or ctx ends first.
-func (s *slots) run(ctx context.Context, fn func()) error {
-	const op = "access.Gate"
-	select {
-	case s.lined <- struct{}{}:
-		defer func() { <-s.lined }()
-	default:
-		return houvast.Errorf(op, houvast.Limited, "sign-in-busy", "too many people are signing in at once").
-			WithHint("try again in a few seconds")
-	}
-	select {
-	case s.busy <- struct{}{}:
-		defer func() { <-s.busy }()
-	case <-ctx.Done():
-		return houvast.Errorf(op, houvast.Unavailable, "", "signing in was given up: %w", ctx.Err())
-	}
-	fn()
-	return nil
 }

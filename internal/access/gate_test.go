@@ -6,10 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access/password"
 	"github.com/houvast/houvast/internal/store"
 )
 
@@ -128,7 +128,7 @@ func TestNameIsLimited(t *testing.T) {
 			}
 		}
 		// Control: with the limit lifted the same tries are not stopped.
-		d.gate.names = newRate(1000, time.Hour)
+		d.gate.names = password.NewRate(1000, time.Hour)
 		if n := d.tries("nobody", fresh, 50); n != 50 {
 			d.Errorf("control: stopped after %d tries by something else", n)
 		}
@@ -160,9 +160,11 @@ func TestClientIsLimited(t *testing.T) {
 }
 
 // cheap matches no password and costs next to nothing, for tests of counting.
-func cheap() phc {
-	h := nobodysPHC()
-	h.cost = cost{memory: 8, passes: 1, lanes: 1}
+func cheap() password.Hash {
+	h, ok := password.Parse("$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
+	if !ok {
+		panic("the cheap hash is not well-formed")
+	}
 	return h
 }
 
@@ -190,9 +192,9 @@ func TestTriesAtOnceAreCounted(t *testing.T) {
 func TestBusyCostsNoTry(t *testing.T) {
 	each(t, func(d desk) {
 		d.user("anna", Reviewer)
-		d.gate.slots = newSlots(1, 0)
+		d.gate.slots = password.NewSlots(1, 0)
 		stop, began := make(chan struct{}), make(chan struct{})
-		go d.gate.slots.run(context.Background(), func() { close(began); <-stop })
+		go d.gate.slots.Run(context.Background(), func() { close(began); <-stop })
 		<-began
 		for range 3 * clientTries {
 			if err := d.verify("anna", goodPassword, "here"); houvast.CodeOf(err) != "sign-in-busy" || houvast.KindOf(err) != houvast.Limited {
@@ -203,103 +205,18 @@ func TestBusyCostsNoTry(t *testing.T) {
 			d.Error("a password of any length is hashed:", err)
 		}
 		close(stop)
-		d.gate.slots = newSlots(1, 0)
+		d.gate.slots = password.NewSlots(1, 0)
 		if err := d.verify("anna", goodPassword, "here"); err != nil {
 			d.Error(err)
 		}
 	})
 }
 
-// At most two computations run at once, at most 32 more wait, and who gives up frees the place.
-func TestSlots(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSlots(atOnce, mostWaiting)
-		var running, ran, busy, gaveUp atomic.Int64
-		next := make(chan struct{})
-		ctx, cancel := context.WithCancel(t.Context())
-		for i := range 50 {
-			go func() {
-				mine := context.Background()
-				if i%2 == 0 {
-					mine = ctx
-				}
-				switch err := s.run(mine, func() { running.Add(1); <-next; running.Add(-1); ran.Add(1) }); houvast.KindOf(err) {
-				case houvast.Limited:
-					busy.Add(1)
-				case houvast.Unavailable:
-					gaveUp.Add(1)
-				}
-			}()
-		}
-		synctest.Wait()
-		if running.Load() != atOnce || busy.Load() != 50-atOnce-mostWaiting {
-			t.Errorf("%d run, %d were turned away", running.Load(), busy.Load())
-		}
-		cancel()
-		synctest.Wait()
-		if running.Load() != atOnce || gaveUp.Load() == 0 {
-			t.Errorf("%d run, %d gave up", running.Load(), gaveUp.Load())
-		}
-		close(next)
-		synctest.Wait()
-		if ran.Load()+busy.Load()+gaveUp.Load() != 50 || len(s.busy)+len(s.lined) != 0 {
-			t.Errorf("%d ran, %d busy, %d gave up, %d places are still taken", ran.Load(), busy.Load(), gaveUp.Load(), len(s.busy)+len(s.lined))
-		}
-	})
-}
-
-func TestRate(t *testing.T) {
-	r := newRate(3, time.Minute)
-	now := 100 * time.Hour
-	for i := range 3 {
-		if w := r.take("k", now); w != 0 {
-			t.Fatal(i, w)
-		}
-	}
-	for range 5 { // asking on does not make the wait longer
-		if w := r.take("k", now); w != time.Minute {
-			t.Fatal(w)
-		}
-	}
-	now += 59 * time.Second
-	if w := r.take("k", now); w != time.Second {
-		t.Fatal(w)
-	}
-	now += time.Second
-	if r.take("k", now) != 0 || r.take("k", now) == 0 {
-		t.Fatal("one interval wins back other than one try")
-	}
-	r.giveBack("k")
-	if r.take("k", now) != 0 || r.take("k", now) == 0 {
-		t.Fatal("what was given back is other than one try")
-	}
-	now += 24 * time.Hour // never more than the burst
-	n := 0
-	for ; r.take("k", now) == 0; n++ {
-	}
-	if n != 3 {
-		t.Fatal(n)
-	}
-}
-
-// A flood over other keys does not make a key's tries forgotten, and memory stays as it is.
-func TestRateSurvivesAFlood(t *testing.T) {
-	r := newRate(3, time.Minute)
-	for range 3 {
-		r.take("victim", 0)
-	}
-	for i := range 200_000 {
-		r.take(fmt.Sprint("other ", i), 0)
-	}
-	if r.take("victim", 0) == 0 {
-		t.Error("the flood won back tries")
-	}
-	if len(r.full) != buckets {
-		t.Error("the flood took memory")
-	}
-	// What all buckets win back is more than can be computed, at a generous 200 hashes a second.
+// What all buckets win back is more than can be computed, at a generous 200 hashes a second, so that
+// a flood over random names cannot close every name.
+func TestTriesComeBackFasterThanAFlood(t *testing.T) {
 	for _, every := range []time.Duration{nameEvery, clientEvery} {
-		if won := float64(buckets) / every.Seconds(); won < 200 {
+		if won := float64(password.Buckets) / every.Seconds(); won < 200 {
 			t.Errorf("all buckets together win back %.0f tries a second", won)
 		}
 	}

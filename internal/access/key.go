@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access/secret"
 	"github.com/houvast/houvast/internal/store"
 )
 
@@ -65,10 +66,10 @@ func CreateKey(tx *store.Tx, n NewKey) (Secret, Key, error) {
 		return "", Key{}, err
 	}
 	k := Key{ID: houvast.KeyID(tx.NewID()), Name: name, Source: source, Scopes: scopes, Created: tx.Now()}
-	text := newSecret(strings.TrimSuffix(keyHead(k.Scopes, k.ID), "_"))
+	text := secret.New(strings.TrimSuffix(keyHead(k.Scopes, k.ID), "_"))
 	_, err := tx.Exec(`INSERT INTO access_key (id, name, source, scopes, hash, created, used_day, revoked)
 		VALUES ($1, $2, $3, $4, $5, $6, 0, 0)`,
-		k.ID, k.Name, k.Source, join(k.Scopes, ","), text.digest(), houvast.Micros(k.Created))
+		k.ID, k.Name, k.Source, join(k.Scopes, ","), text.Digest(), houvast.Micros(k.Created))
 	if err != nil {
 		return "", Key{}, houvast.Wrap(op, err)
 	}
@@ -88,7 +89,7 @@ func parseKey(text Secret) (scopes []Scope, id houvast.KeyID, ok bool) {
 		return nil, 0, false
 	}
 	parts := strings.Split(string(text), "_")
-	if len(parts) != 4 || len(parts[3]) != randomLen {
+	if len(parts) != 4 || len(parts[3]) != secret.RandomLen {
 		return nil, 0, false
 	}
 	if scopes, ok = split(Scopes(), parts[1], "-"); !ok {
@@ -118,7 +119,7 @@ func byKey(tx *store.Tx, text Secret) (Principal, error) {
 	case err != nil:
 		return Principal{}, houvast.Wrap("access.Authenticate", err)
 	}
-	same := subtle.ConstantTimeCompare(hash, text.digest()) == 1
+	same := subtle.ConstantTimeCompare(hash, text.Digest()) == 1
 	if !same || scopes != join(claimed, ",") {
 		return Principal{}, badCredential()
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access/secret"
 	"github.com/houvast/houvast/internal/store"
 )
 
@@ -181,14 +182,14 @@ func TestStoredScopesAreChecked(t *testing.T) {
 
 // A text that is read as a key is exactly the text its scopes and id are written as.
 func FuzzParseKey(f *testing.F) {
-	good := newSecret("hv_items-read_0fz6k3v9a2b4c")
+	good := secret.New("hv_items-read_0fz6k3v9a2b4c")
 	f.Add(string(good))
 	for _, v := range variants(good) {
 		f.Add(string(v[:min(len(v), 300)]))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		scopes, id, ok := parseKey(Secret(text))
-		if ok && (len(scopes) == 0 || id == 0 || text[:len(text)-randomLen] != keyHead(scopes, id)) {
+		if ok && (len(scopes) == 0 || id == 0 || text[:len(text)-secret.RandomLen] != keyHead(scopes, id)) {
 			t.Fatalf("%q was read as %v, %v", text, scopes, id)
 		}
 	})

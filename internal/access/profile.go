@@ -52,3 +52,40 @@ func Choose(tx *store.Tx, profile houvast.InstallationProfile, jurisdiction stri
 	_, err = tx.Exec("INSERT INTO installation (id, profile, jurisdiction, chosen) VALUES (1, $1, $2, $3)", profile, jurisdiction, houvast.Micros(c.Chosen))
 	return c, err
 }
+
+// NobodyYet reports whether no account is enabled: only then somebody may make the first one.
+func NobodyYet(tx *store.Tx) (bool, error) {
+	var n int
+	err := tx.Row("SELECT COUNT(*) FROM (SELECT id FROM access_user WHERE disabled = 0 LIMIT 1) AS one", nil, &n)
+	return err == nil && n == 0, houvast.Wrap("access.NobodyYet", err)
+}
+
+// Begin makes the first account and the choice in one transaction. The account is an admin, with what
+// other roles n asks for: a team of one person is its own reviewer and approver. wanted may leave its
+// profile and jurisdiction empty when the choice was made before, by the configuration; another
+// choice than that is refused as Choose does. chose is false when the choice stood already.
+//
+// Once any account is enabled it is Gone, code setup-done.
+func Begin(tx *store.Tx, wanted Choice, n NewUser) (u User, c Choice, chose bool, err error) {
+	const op = "access.Begin"
+	nobody, err := NobodyYet(tx)
+	if err == nil && !nobody {
+		err = houvast.Errorf(op, houvast.Gone, "setup-done", "this installation has its first account").
+			WithHint("sign in, or ask an admin for an account")
+	}
+	if err != nil {
+		return u, c, false, err
+	}
+	c, stood, err := Chosen(tx)
+	if err != nil {
+		return u, c, false, houvast.Wrap(op, err)
+	}
+	if !stood || wanted.Profile != "" || wanted.Jurisdiction != "" {
+		if c, err = Choose(tx, wanted.Profile, wanted.Jurisdiction); err != nil {
+			return u, c, false, err
+		}
+	}
+	n.Roles = append([]Role{Admin}, n.Roles...)
+	u, err = AddUser(tx, n)
+	return u, c, !stood, err
+}

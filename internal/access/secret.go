@@ -1,52 +1,15 @@
 package access
 
 import (
-	"crypto/sha256"
-	"database/sql/driver"
-	"fmt"
-	"io"
-	"log/slog"
-
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access/secret"
 )
 
-// A Secret is a password, its stored hash, a session token or an API key. No format verb, no log
-// handler, no encoder shows it and no database takes it; who needs the text converts it on purpose,
-// with string(s), where it is shown once. The verbs %p and %w ask no method of a string; go vet
-// refuses them for this type.
-type Secret string
+// A Secret is a password, its stored hash, a session token or an API key; see package secret.
+type Secret = secret.Secret
 
-// redacted is what is shown in place of a secret, an empty one too.
-const redacted = "[secret]"
+// Once keeps links that work once, see package secret.
+type Once = secret.Once
 
-// String returns a placeholder.
-func (Secret) String() string { return redacted }
-
-// GoString returns a placeholder.
-func (Secret) GoString() string { return redacted }
-
-// Format writes a placeholder for every verb; without it a wrong verb would show the text.
-func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
-
-// LogValue returns a placeholder.
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText returns a placeholder, so that an answer that encodes a Secret by mistake shows none.
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// Value refuses: a secret that reaches a statement as it is, is a defect.
-func (Secret) Value() (driver.Value, error) {
-	return nil, houvast.Errorf("access.Secret", houvast.Internal, "", "a secret is never stored in clear")
-}
-
-// digest is what is stored of a random secret. It needs no salt and no slow hash: nobody can guess
-// 256 bits.
-func (s Secret) digest() []byte {
-	sum := sha256.Sum256([]byte(s))
-	return sum[:]
-}
-
-// randomLen characters of 5 bits are 260 random bits.
-const randomLen = 52
-
-func newSecret(prefix string) Secret { return Secret(houvast.RandomText(prefix, randomLen)) }
+// NewOnce returns an empty Once whose time is the clock's hand that only measures.
+func NewOnce(clock houvast.Clock) *Once { return secret.NewOnce(clock) }

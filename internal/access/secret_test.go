@@ -22,7 +22,7 @@ import (
 func TestSecretIsNeverShown(t *testing.T) {
 	const word = "elderberry"
 	s := Secret(word)
-	proof := Proof{user: 7, password: word}
+	proof := Proof{user: 7, hash: word}
 	var shown []string
 	for _, verb := range "vsqxXdtbcoOUeEfFgGT" {
 		for _, flag := range []string{"", "+", "#", "-20", "020", " ", ".3"} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access/password"
 	"github.com/houvast/houvast/internal/store"
 )
 
@@ -150,12 +151,12 @@ func TestProofIsLookedAtAgain(t *testing.T) {
 			d.Fatal(err)
 		}
 		open := func(p Proof) func(tx *store.Tx) error {
-			return func(tx *store.Tx) error { _, _, err := OpenSession(tx, p); return err }
+			return func(tx *store.Tx) error { _, _, err := OpenSession(tx, p, ""); return err }
 		}
 		d.update(open(proof))
 		d.refused("wrong-login", open(Proof{}))
 		d.refused("wrong-login", open(Proof{user: u.ID}))
-		d.update(func(tx *store.Tx) error { return SetPassword(tx, u.ID, Secret(newPHC(goodPassword).encode())) })
+		d.update(func(tx *store.Tx) error { return SetPassword(tx, u.ID, password.New(goodPassword).Text()) })
 		d.refused("wrong-login", open(proof))
 		again, err := d.gate.Verify(d.Context(), d.w.DB(), "anna", goodPassword, "here")
 		if err != nil {

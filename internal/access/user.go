@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access/password"
 	"github.com/houvast/houvast/internal/store"
 )
 
@@ -91,17 +92,10 @@ func free(tx *store.Tx, op, query, name string) error {
 
 // checkHash refuses anything that Gate.Hash does not return, a plain password above all.
 func checkHash(op string, hash Secret) error {
-	if h, ok := parsePHC(string(hash)); !ok || h.cost != today || len(h.salt) != saltLen || len(h.tag) != tagLen {
+	if h, ok := password.Parse(string(hash)); !ok || !h.Current() {
 		return houvast.Errorf(op, houvast.Internal, "", "the password was not hashed by the gate")
 	}
 	return nil
-}
-
-// HasUsers reports whether any account was ever made: before that, the first one can be.
-func HasUsers(tx *store.Tx) (bool, error) {
-	var n int
-	err := tx.Row("SELECT COUNT(*) FROM (SELECT id FROM access_user LIMIT 1) AS one", nil, &n)
-	return n > 0, houvast.Wrap("access.HasUsers", err)
 }
 
 // Users lists accounts by id, disabled ones too, from after on; limit is cut to MaxPage.
@@ -242,7 +236,7 @@ func adminRemains(tx *store.Tx, op string, u User, roles []Role) error {
 // A credential is what signing in needs of an account.
 type credential struct {
 	id       houvast.UserID
-	phc      phc
+	hash     password.Hash
 	disabled bool
 }
 
@@ -258,7 +252,7 @@ func loadCredential(ctx context.Context, db *store.DB, name string) (c credentia
 			return err
 		}
 		c.id, c.disabled, found = houvast.UserID(id), disabled != 0, true
-		if c.phc, found = parsePHC(text); !found {
+		if c.hash, found = password.Parse(text); !found {
 			return houvast.Errorf("access.Verify", houvast.Corrupt, "", "a stored password hash cannot be read").
 				WithHint("give the account another password")
 		}

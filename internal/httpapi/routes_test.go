@@ -160,7 +160,7 @@ func TestClientOf(t *testing.T) {
 		"control":                    "control",
 		"not an address at all:4":    "control",
 	} {
-		if got := access.ClientOf(remote); got != want {
+		if got := access.ClientOf(remote, "").Address; got != want {
 			t.Errorf("%q is counted as %q, want %q", remote, got, want)
 		}
 	}

@@ -142,16 +142,16 @@ func (a *API) revokeKey(ctx context.Context, who access.Principal, in *idIn) (*n
 }
 
 type signInIn struct {
-	remote string
-	Body   struct {
+	from access.Client
+	Body struct {
 		Name     string `json:"name" maxLength:"64"`
 		Password string `json:"password" maxLength:"1024"`
 	}
 }
 
-// Resolve notes where the request comes from; it is counted, never stored.
+// Resolve notes where the request comes from: the address is counted and never stored.
 func (in *signInIn) Resolve(ctx huma.Context) []error {
-	in.remote = access.ClientOf(ctx.RemoteAddr())
+	in.from = access.ClientOf(ctx.RemoteAddr(), ctx.Header("User-Agent"))
 	return nil
 }
 
@@ -163,7 +163,7 @@ type sessionOut struct {
 }
 
 func (a *API) signIn(ctx context.Context, _ access.Principal, in *signInIn) (*oneOut[sessionOut], error) {
-	token, s, err := a.P.SignIn(ctx, a.Gate, in.Body.Name, access.Secret(in.Body.Password), in.remote)
+	token, s, err := a.P.SignIn(ctx, a.Gate, in.Body.Name, access.Secret(in.Body.Password), in.from)
 	if err != nil {
 		return nil, err
 	}

@@ -55,9 +55,9 @@ func TestStaffAndKeys(t *testing.T) {
 		must(t, hash, err)
 		u, err := d.AddUser(ctx, ask("root", "users.add"), access.NewUser{Name: "Alice", Roles: []access.Role{access.Reviewer}, Password: hash})
 		equal(t, "user", must(t, u, err).Name, "alice")
-		_, _, err = d.SignIn(ctx, gate, "alice", "another phrase than hers", "client")
+		_, _, err = d.SignIn(ctx, gate, "alice", "another phrase than hers", access.Client{Address: "client"})
 		kind(t, "a wrong password", err, houvast.Unauthenticated, "")
-		token, s, err := d.SignIn(ctx, gate, "ALICE", password, "client")
+		token, s, err := d.SignIn(ctx, gate, "ALICE", password, access.Client{Address: "client"})
 		who, err2 := d.Who(ctx, must(t, token, err))
 		equal(t, "signed in", must(t, who, err2).Actor, "user:alice")
 		equal(t, "recorded under the one spelling of her name", d.number("SELECT COUNT(*) FROM audit_line WHERE action = 'sessions.create' AND actor = 'user:alice'"), 1)
@@ -84,7 +84,7 @@ func TestStaffAndKeys(t *testing.T) {
 		if err := d.DisableUser(ctx, ask("root", "users.disable"), u.ID); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = d.SignIn(ctx, gate, "alice", password, "client")
+		_, _, err = d.SignIn(ctx, gate, "alice", password, access.Client{Address: "client"})
 		kind(t, "a disabled account", err, houvast.Unauthenticated, "")
 		users, err := d.Users(ctx, 0, 10)
 		keys, err2 := d.APIKeys(ctx, 0, 10)

@@ -2,11 +2,9 @@ package desk
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/houvast/houvast"
-	"github.com/houvast/houvast/internal/access"
 	"github.com/houvast/houvast/internal/action"
 	"github.com/houvast/houvast/internal/audit"
 	"github.com/houvast/houvast/internal/bank"
@@ -173,81 +171,4 @@ func (d Desk) Counts(ctx context.Context) (Counts, error) {
 		n.Technical = n.Items[houvast.ItemCouldNotLook]
 		return n, nil
 	})
-}
-
-// Staff and keys: one-room writes and reads of access.
-
-// AddUser makes a staff account.
-func (d Desk) AddUser(ctx context.Context, ask pipeline.Ask, n access.NewUser) (access.User, error) {
-	return pipeline.Do(ctx, d.Pipeline, pipeline.Ask{By: ask.By, Op: ask.Op}, func(tx *store.Tx) (access.User, pipeline.Done, error) {
-		u, err := access.AddUser(tx, n)
-		return u, pipeline.Done{Subject: u.Name}, err
-	})
-}
-
-// Users lists staff accounts.
-func (d Desk) Users(ctx context.Context, after houvast.UserID, limit int) ([]access.User, error) {
-	return read(ctx, d, func(tx *store.Tx) ([]access.User, error) { return access.Users(tx, after, limit) })
-}
-
-// DisableUser ends an account and its sessions.
-func (d Desk) DisableUser(ctx context.Context, ask pipeline.Ask, id houvast.UserID) error {
-	_, err := pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		return true, pipeline.Done{Subject: id.String()}, access.DisableUser(tx, id)
-	})
-	return err
-}
-
-// CreateKey makes an API key. Its text is in the answer and nowhere else, so the answer is not kept
-// for a repeated request.
-func (d Desk) CreateKey(ctx context.Context, ask pipeline.Ask, n access.NewKey) (secret access.Secret, k access.Key, err error) {
-	_, err = pipeline.Do(ctx, d.Pipeline, pipeline.Ask{By: ask.By, Op: ask.Op}, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		secret, k, err = access.CreateKey(tx, n)
-		return true, pipeline.Done{Subject: k.Name}, err
-	})
-	return secret, k, err
-}
-
-// APIKeys lists API keys.
-func (d Desk) APIKeys(ctx context.Context, after houvast.KeyID, limit int) ([]access.Key, error) {
-	return read(ctx, d, func(tx *store.Tx) ([]access.Key, error) { return access.Keys(tx, after, limit) })
-}
-
-// RevokeKey ends an API key.
-func (d Desk) RevokeKey(ctx context.Context, ask pipeline.Ask, id houvast.KeyID) error {
-	_, err := pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		return true, pipeline.Done{Subject: id.String()}, access.RevokeKey(tx, id)
-	})
-	return err
-}
-
-// SignIn checks a password and opens a session.
-func (d Desk) SignIn(ctx context.Context, gate *access.Gate, name string, password access.Secret, client string) (token access.Secret, s access.Session, err error) {
-	proof, err := gate.Verify(ctx, d.W.DB(), name, password, client)
-	if err != nil {
-		return "", s, err
-	}
-	by := houvast.Actor("user:" + strings.ToLower(name)) // the one spelling of a name that is known
-	_, err = pipeline.Do(ctx, d.Pipeline, pipeline.Ask{By: by, Op: "sessions.create"}, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		token, s, err = access.OpenSession(tx, proof)
-		return true, pipeline.Done{}, err
-	})
-	return token, s, err
-}
-
-// SignOut ends a session.
-func (d Desk) SignOut(ctx context.Context, ask pipeline.Ask, session string) error {
-	_, err := pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		return true, pipeline.Done{}, access.CloseSession(tx, session)
-	})
-	return err
-}
-
-// Who returns who stands behind a bearer token, and notes its use.
-func (d Desk) Who(ctx context.Context, bearer access.Secret) (who access.Principal, err error) {
-	who, err = read(ctx, d, func(tx *store.Tx) (access.Principal, error) { return access.Authenticate(tx, bearer) })
-	if err == nil && who.Due {
-		err = d.W.Update(ctx, func(tx *store.Tx) error { return access.Touch(tx, who) })
-	}
-	return who, err
 }

@@ -1,22 +1,31 @@
-package access
+// Package password is the slow part of signing in, without accounts: argon2id hashes, how many are
+// computed at once, and how many tries there are.
+//
+// A Hash is what is stored of a password. Slots bound the memory that guesses can make us use, a Rate
+// how many guesses there are. None of them knows whose password it is; access.Gate does.
+//
+// Where numbers come from: OWASP's Password Storage Cheat Sheet for argon2id (19 MiB, 2 passes, 1 lane).
+package password
 
 import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access/secret"
 	"golang.org/x/crypto/argon2"
 )
 
 // Lengths of a password. The upper bound is there so that nobody makes us hash megabytes.
 const (
-	MinPassword      = 12  // characters
-	MaxPasswordBytes = 512 // bytes
+	Min = 12  // characters
+	Max = 512 // bytes
 )
 
 // A cost is how expensive one guess at a password is.
@@ -35,23 +44,31 @@ var most = cost{memory: 256 << 10, passes: 10, lanes: 4}
 
 const saltLen, tagLen = 16, 32
 
-// A phc is a stored password hash, written as
+// A Hash is what is stored of a password, written as
 // $argon2id$v=19$m=19456,t=2,p=1$salt$tag (the PHC string format; RFC 9106 for the function).
-type phc struct {
+type Hash struct {
 	cost
 	salt, tag []byte
 }
 
 var b64 = base64.RawStdEncoding.Strict()
 
-// encode returns the text that is stored. phc has no String method, so that it is not shown by accident.
-func (h phc) encode() string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.passes, h.lanes,
-		b64.EncodeToString(h.salt), b64.EncodeToString(h.tag))
+// Format keeps the hash out of every message.
+func (Hash) Format(f fmt.State, _ rune) { io.WriteString(f, "[hash]") }
+
+// Text returns the text that is stored.
+func (h Hash) Text() secret.Secret {
+	return secret.Secret(fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.passes, h.lanes,
+		b64.EncodeToString(h.salt), b64.EncodeToString(h.tag)))
 }
 
-// parsePHC reads exactly what encode writes, within bounds.
-func parsePHC(s string) (h phc, ok bool) {
+// Current reports whether the hash is as New makes it today, and not of another cost or length.
+func (h Hash) Current() bool {
+	return h.cost == today && len(h.salt) == saltLen && len(h.tag) == tagLen
+}
+
+// Parse reads exactly what Text writes, within bounds.
+func Parse(s string) (h Hash, ok bool) {
 	parts := strings.Split(s, "$")
 	if len(s) > 256 || len(parts) != 6 {
 		return h, false
@@ -79,47 +96,47 @@ func parsePHC(s string) (h phc, ok bool) {
 	if err1 != nil || err2 != nil || len(h.salt) < 8 || len(h.tag) < 16 {
 		return h, false
 	}
-	return h, h.encode() == s
+	return h, string(h.Text()) == s
 }
 
 // hash is the slow function.
-func (c cost) hash(pw Secret, salt []byte, n int) []byte {
+func (c cost) hash(pw secret.Secret, salt []byte, n int) []byte {
 	return argon2.IDKey([]byte(pw), salt, c.passes, c.memory, c.lanes, uint32(n))
 }
 
-// matches is as slow as hash.
-func (h phc) matches(pw Secret) bool {
+// Matches reports whether this is a hash of pw. It is as slow as New.
+func (h Hash) Matches(pw secret.Secret) bool {
 	return subtle.ConstantTimeCompare(h.hash(pw, h.salt, len(h.tag)), h.tag) == 1
 }
 
-// newPHC hashes a password under a new salt.
-func newPHC(pw Secret) phc {
-	h := phc{cost: today, salt: make([]byte, saltLen)}
+// New hashes a password under a new salt.
+func New(pw secret.Secret) Hash {
+	h := Hash{cost: today, salt: make([]byte, saltLen)}
 	rand.Read(h.salt)
 	h.tag = h.hash(pw, h.salt, tagLen)
 	return h
 }
 
-// nobodysPHC costs as much to verify as any other, and no password matches it.
-func nobodysPHC() phc {
-	h := phc{cost: today, salt: make([]byte, saltLen), tag: make([]byte, tagLen)}
+// Nobody returns a hash that costs as much to verify as any other, and that no password matches.
+func Nobody() Hash {
+	h := Hash{cost: today, salt: make([]byte, saltLen), tag: make([]byte, tagLen)}
 	rand.Read(h.salt)
 	rand.Read(h.tag)
 	return h
 }
 
-// checkPassword refuses what is too short, too long, or the name.
-func checkPassword(name string, pw Secret) error {
-	const op = "access.Hash"
+// Check refuses what is too short, too long, or the name: Invalid, code bad-password.
+func Check(name string, pw secret.Secret) error {
+	const op = "password.Check"
 	switch {
-	case len(pw) > MaxPasswordBytes:
-		return houvast.Errorf(op, houvast.Invalid, "bad-password", "the password is longer than %d bytes", MaxPasswordBytes).
+	case len(pw) > Max:
+		return houvast.Errorf(op, houvast.Invalid, "bad-password", "the password is longer than %d bytes", Max).
 			WithHint("choose a shorter one")
 	case !utf8.ValidString(string(pw)):
 		return houvast.Errorf(op, houvast.Invalid, "bad-password", "the password is not UTF-8 text").
 			WithHint("choose one that can be typed")
-	case utf8.RuneCountInString(string(pw)) < MinPassword:
-		return houvast.Errorf(op, houvast.Invalid, "bad-password", "the password is shorter than %d characters", MinPassword).
+	case utf8.RuneCountInString(string(pw)) < Min:
+		return houvast.Errorf(op, houvast.Invalid, "bad-password", "the password is shorter than %d characters", Min).
 			WithHint("choose a longer one; a few words are easier to keep than signs")
 	case strings.EqualFold(string(pw), name):
 		return houvast.Errorf(op, houvast.Invalid, "bad-password", "the password is the name").
