@@ -233,7 +233,8 @@ type confirmIn struct {
 	Keyed
 	ID   string `path:"id" maxLength:"32"`
 	Body struct {
-		Agree bool `json:"agree"`
+		Agree bool   `json:"agree"`
+		Words string `json:"words,omitempty" maxLength:"2000" doc:"to the next person, above all why the case is sent back; kept sealed with it"`
 	}
 }
 
@@ -242,6 +243,6 @@ func (a *API) confirm(ctx context.Context, who access.Principal, in *confirmIn) 
 	if err != nil {
 		return nil, err
 	}
-	o, err := a.P.Confirm(ctx, ask("cases.confirm", who, in), id, in.Body.Agree)
+	o, err := a.P.Confirm(ctx, ask("cases.confirm", who, in), id, in.Body.Agree, in.Body.Words)
 	return &oneOut[outcomeOut]{showOutcome(o)}, err
 }

@@ -131,6 +131,12 @@ func exists(tx *store.Tx, where, arg string) (bool, error) {
 	return err == nil, err
 }
 
+// Same counts the items with the same bytes, by their SHA-256 in hex.
+func Same(tx *store.Tx, sha256 string) (n int, err error) {
+	err = tx.Row("SELECT COUNT(*) FROM item WHERE sha256 = $1", store.Args(sha256), &n)
+	return n, err
+}
+
 // CountByState counts items, for doctor and the demo.
 func CountByState(tx *store.Tx) (map[houvast.ItemState]int, error) {
 	counts := map[houvast.ItemState]int{}

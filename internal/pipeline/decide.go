@@ -43,7 +43,7 @@ func (p *Pipeline) Decide(ctx context.Context, ask Ask, id houvast.CaseID, v rev
 		if err != nil {
 			return out, done, err
 		}
-		if c, err = review.Decide(tx, id, ask.By, v, words, tagged(facts)); err != nil {
+		if c, err = review.Decide(tx, id, ask.By, v, words, review.Tagged(facts)); err != nil {
 			return out, done, err
 		}
 		done = Done{id.String(), map[string]string{"decision": string(v.Decision), "role": string(v.Role), "state": string(c.State)}}
@@ -53,8 +53,9 @@ func (p *Pipeline) Decide(ctx context.Context, ask Ask, id houvast.CaseID, v rev
 }
 
 // Confirm records what the second person said about a decision. When they agree, what follows from
-// it happens now; when not, the case goes back to the queue.
-func (p *Pipeline) Confirm(ctx context.Context, ask Ask, id houvast.CaseID, agree bool) (Outcome, error) {
+// it happens now; when not, the case goes back to the queue. said, when not empty, joins the
+// conversation about the case.
+func (p *Pipeline) Confirm(ctx context.Context, ask Ask, id houvast.CaseID, agree bool, said string) (Outcome, error) {
 	c, facts, missing := p.CaseFacts(ctx, id)
 	var words string
 	if missing == nil {
@@ -71,22 +72,21 @@ func (p *Pipeline) Confirm(ctx context.Context, ask Ask, id houvast.CaseID, agre
 		if err != nil {
 			return out, done, err
 		}
+		if said != "" {
+			kind := map[bool]review.NoteKind{true: review.NoteAgreed, false: review.NoteSentBack}[agree]
+			if c.Advice, err = p.Remark(ctx, c, review.Note{Kind: kind, By: ask.By, At: tx.Now(), Words: said}); err == nil {
+				err = review.SetAdvice(tx, id, c.Advice)
+			}
+			if err != nil {
+				return out, done, err
+			}
+		}
 		answer := map[bool]string{true: "agreed", false: "sent back"}[agree]
 		done = Done{id.String(), map[string]string{"answer": answer, "state": string(c.State)}}
 		v := review.Verdict{Decision: c.Decision, Role: c.Role, Pressure: c.Pressure, Words: words, Observations: c.Observed}
 		out, err = p.follow(ctx, tx, c, facts, v)
 		return out, done, err
 	})
-}
-
-// tagged reports whether a list gave any matching entry a category of its own.
-func tagged(f houvast.Facts) bool {
-	for _, m := range f.Matches {
-		if m.EntryTag != "" {
-			return true
-		}
-	}
-	return false
 }
 
 func (p *Pipeline) sealWords(ctx context.Context, c review.Case, words string) ([]byte, error) {
@@ -103,6 +103,37 @@ func (p *Pipeline) OpenWords(ctx context.Context, c review.Case) (string, error)
 	}
 	b, err := p.Keys.OpenBytes(ctx, seal.KeyID(c.Key), c.Words, []byte("words "+c.ID.String()))
 	return string(b), err
+}
+
+// Advice opens the conversation about a case; it is empty once its key is destroyed.
+func (p *Pipeline) Advice(ctx context.Context, c review.Case) (review.Conversation, error) {
+	if c.Advice == nil {
+		return nil, nil
+	}
+	b, err := p.Keys.OpenBytes(ctx, seal.KeyID(c.Key), c.Advice, []byte("advice "+c.ID.String()))
+	if houvast.KindOf(err) == houvast.Gone {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return review.ParseConversation(b)
+}
+
+// Remark returns the sealed conversation about a case with one more note.
+func (p *Pipeline) Remark(ctx context.Context, c review.Case, n review.Note) ([]byte, error) {
+	all, err := p.Advice(ctx, c)
+	if err == nil {
+		all, err = all.Add(n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := all.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	return p.Keys.SealBytes(ctx, seal.KeyID(c.Key), b, []byte("advice "+c.ID.String()))
 }
 
 // follow carries out the consequence of a decision, in the transaction that recorded it.

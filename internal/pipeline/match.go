@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -50,7 +49,7 @@ func (p *Pipeline) match(ctx context.Context, bell task.Bell) error {
 	fault.Point("match.hashed")
 	var matches []houvast.Match
 	err = p.W.DB().View(ctx, func(tx *store.Tx) (err error) {
-		matches, err = p.Index.Lookup(tx, bank.Probes{Digests: digests(it), Perceptual: looked.usable()})
+		matches, err = p.Index.Lookup(tx, bank.Probes{Digests: it.Digests(), Perceptual: looked.usable()})
 		return err
 	})
 	if err != nil {
@@ -125,13 +124,6 @@ var plainWords = regexp.MustCompile(`^[A-Za-z0-9 ,.:;/+-]{0,100}$`)
 func (v view) plausible() bool {
 	known := v.did() || v.Status == houvast.Unreadable || v.Status == houvast.Archive || v.Status == houvast.NotMedia
 	return known && plainWords.MatchString(v.Reason) && plainWords.MatchString(v.MediaType)
-}
-
-func digests(it item.Item) (d houvast.Digests) {
-	hex.Decode(d.MD5[:], []byte(it.MD5))
-	hex.Decode(d.SHA1[:], []byte(it.SHA1))
-	hex.Decode(d.SHA256[:], []byte(it.SHA256))
-	return d
 }
 
 // nothing ends the walk of an item that met nothing: its bytes and its uploader's facts go at once.
@@ -257,7 +249,7 @@ func (p *Pipeline) enterCase(tx *store.Tx, bell task.Bell, it item.Item, matches
 // proposeWithhold hides the item at once, reversibly and for a time, when it is the same file as an
 // entry of a verified list. Anything weaker waits for a person.
 func (p *Pipeline) proposeWithhold(tx *store.Tx, it item.Item, c houvast.CaseID, matches []houvast.Match) (until time.Time, err error) {
-	if !p.Settings.Withhold || !provenByList(matches) {
+	if !p.Settings.Withhold || !review.Proven(matches) {
 		return until, nil
 	}
 	until = tx.Now().Add(p.Settings.WithholdFor)
@@ -267,15 +259,6 @@ func (p *Pipeline) proposeWithhold(tx *store.Tx, it item.Item, c houvast.CaseID,
 		return until, err
 	}
 	return until, task.Ring(tx, taskWithheld, c.String(), until)
-}
-
-func provenByList(matches []houvast.Match) bool {
-	for _, m := range matches {
-		if m.Kind == houvast.KindSHA256 && m.Trust == houvast.Verified && m.Category != houvast.Negative {
-			return true
-		}
-	}
-	return false
 }
 
 // reseal copies the item's bytes from quarantine into evidence, under a key that dies with them. The
@@ -295,11 +278,11 @@ func (p *Pipeline) reseal(ctx context.Context, it item.Item, name string, key se
 		if err != nil {
 			return err
 		}
-		sum := newDigester()
+		sum := item.NewDigester()
 		if _, err := io.Copy(io.MultiWriter(sealed, sum), plain); err != nil {
 			return err
 		}
-		if _, _, sha := sum.hex(); sha != it.SHA256 {
+		if _, _, sha := sum.Hex(); sha != it.SHA256 {
 			return houvast.Errorf("pipeline.reseal", houvast.Corrupt, "bytes-changed", "the stored bytes of %s are not those that were received", it.ID)
 		}
 		return sealed.Close()

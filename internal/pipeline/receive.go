@@ -1,15 +1,9 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"hash"
 	"io"
 
 	"github.com/houvast/houvast"
@@ -56,7 +50,7 @@ func (p *Pipeline) Receive(ctx context.Context, in Incoming) (Receipt, error) {
 		return Receipt{}, houvast.Wrap(op, err)
 	}
 	it.Key = string(key)
-	sum := newDigester()
+	sum := item.NewDigester()
 	err = p.Blobs.Put(ctx, it.Blob, func(w io.Writer) error {
 		sealed, err := p.Keys.Seal(ctx, w, key)
 		if err != nil {
@@ -82,8 +76,8 @@ func (p *Pipeline) Receive(ctx context.Context, in Incoming) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, p.unreceive(ctx, it.Blob, err)
 	}
-	it.MD5, it.SHA1, it.SHA256 = sum.hex()
-	it.IdemHash = idemHash(it.SHA256, text)
+	it.MD5, it.SHA1, it.SHA256 = sum.Hex()
+	it.IdemHash = item.IdemHash(it.SHA256, text)
 	if it.Upload, err = p.Keys.SealBytes(ctx, key, text, []byte(it.ID)); err != nil {
 		return Receipt{}, p.unreceive(ctx, it.Blob, err)
 	}
@@ -149,7 +143,7 @@ func (p *Pipeline) again(ctx context.Context, old item.Item, in Incoming, err er
 	if err != nil {
 		return Receipt{}, houvast.Wrap(op, err)
 	}
-	sum := newDigester()
+	sum := item.NewDigester()
 	if _, err := p.copyBounded(sum, in.Body); err != nil {
 		return Receipt{}, houvast.Wrap(op, err)
 	}
@@ -161,7 +155,7 @@ func (p *Pipeline) again(ctx context.Context, old item.Item, in Incoming, err er
 	if err != nil {
 		return Receipt{}, houvast.Wrap(op, err)
 	}
-	if _, _, sha := sum.hex(); idemHash(sha, text) != old.IdemHash {
+	if _, _, sha := sum.Hex(); item.IdemHash(sha, text) != old.IdemHash {
 		return Receipt{}, keyReused()
 	}
 	return Receipt{ID: old.ID}, ctx.Err()
@@ -190,27 +184,4 @@ func (p *Pipeline) copyBounded(w io.Writer, r io.Reader) (int64, error) {
 		return n, houvast.Errorf(op, houvast.Invalid, "upload-empty", "the file is empty")
 	}
 	return n, nil
-}
-
-// A digester computes the three digests of what is written to it.
-type digester struct {
-	io.Writer
-	md5, sha1, sha256 hash.Hash
-}
-
-func newDigester() digester {
-	d := digester{md5: md5.New(), sha1: sha1.New(), sha256: sha256.New()}
-	d.Writer = io.MultiWriter(d.md5, d.sha1, d.sha256)
-	return d
-}
-
-func (d digester) hex() (md5, sha1, sha256 string) {
-	return hex.EncodeToString(d.md5.Sum(nil)), hex.EncodeToString(d.sha1.Sum(nil)), hex.EncodeToString(d.sha256.Sum(nil))
-}
-
-func idemHash(sha256hex string, upload []byte) string {
-	h := sha256.New()
-	h.Write([]byte(sha256hex))
-	h.Write(bytes.TrimSpace(upload))
-	return hex.EncodeToString(h.Sum(nil))
 }

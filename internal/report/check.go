@@ -15,15 +15,30 @@ type Finding struct {
 	Text  string `json:"text"`
 }
 
+// The rules of this house, beside those of the wire format.
+const (
+	ruleNoRecipient = "recipient-none"
+	ruleNoRole      = "role-unknown"
+)
+
+// Rules returns the id of every rule that a Finding may name, ours first: what translations hang on.
+func Rules() []string {
+	ids := []string{ruleNoRecipient, ruleNoRole}
+	for _, r := range cybertip.Rules() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
 // Check returns everything that is missing or wrong, structure first. A report with a finding of
 // level block is not approved.
 func Check(r Report, c Content, viewed bool, now time.Time) (all []Finding) {
 	block := func(rule, text string) { all = append(all, Finding{rule, string(cybertip.Block), "", text}) }
 	if r.Recipient == "" {
-		block("recipient-none", "no recipient is configured")
+		block(ruleNoRecipient, "no recipient is configured")
 	}
 	if c.Role == houvast.RoleUnknown || c.Role == "" {
-		block("role-unknown", "nobody has said which role the uploader plays; a child must never be the reported person")
+		block(ruleNoRole, "nobody has said which role the uploader plays; a child must never be the reported person")
 	}
 	d := cybertip.Draft{
 		Stage:  cybertip.BeforeOpen,

@@ -134,6 +134,16 @@ type Reply struct {
 	Refused string // our own words for a reply that is not success
 }
 
+// Called is one call that was made, without what was sent or came back.
+type Called struct {
+	Attempt int       `json:"attempt"`
+	Call    Step      `json:"call"`
+	At      time.Time `json:"at"`
+	Outcome string    `json:"outcome"`
+	Code    int       `json:"code"`              // of the recipient; 0 = success or none
+	Request string    `json:"request,omitempty"` // the recipient's name for the call, to ask them about it
+}
+
 // expired is the code for a report that the recipient no longer knows.
 const expired = 5001
 

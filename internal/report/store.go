@@ -3,6 +3,7 @@ package report
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/houvast/houvast"
@@ -169,6 +170,21 @@ func logCall(tx *store.Tx, r Report, a Reply) error {
 	_, err := tx.Exec("INSERT INTO report_call (id, report, attempt, call, at, outcome, code, request) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		tx.NewID(), r.ID, r.Attempt, string(a.Call), houvast.Micros(tx.Now()), a.Answer.Outcome.String(), a.Answer.Code, a.Answer.RequestID)
 	return err
+}
+
+// Calls returns the calls that were made for a report, oldest first, at most limit of the latest.
+func Calls(tx *store.Tx, id houvast.ReportID, limit int) (all []Called, err error) {
+	err = tx.Rows("SELECT attempt, call, at, outcome, code, request FROM report_call WHERE report = $1 ORDER BY id DESC LIMIT $2",
+		store.Args(id, limit), func(row *sql.Rows) error {
+			var c Called
+			var at int64
+			err := row.Scan(&c.Attempt, &c.Call, &at, &c.Outcome, &c.Code, &c.Request)
+			c.At = houvast.FromMicros(at)
+			all = append(all, c)
+			return err
+		})
+	slices.Reverse(all)
+	return all, err
 }
 
 // Resume lets a report that waits for a person go on where it was.

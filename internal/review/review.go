@@ -27,6 +27,7 @@
 package review
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -123,6 +124,19 @@ func Danger(m houvast.Match) int {
 		d += 2
 	}
 	return d
+}
+
+// Proven reports whether the item is the same file as an entry of a verified list: what may be
+// withheld before a person has decided.
+func Proven(matches []houvast.Match) bool {
+	return slices.ContainsFunc(matches, func(m houvast.Match) bool {
+		return m.Kind == houvast.KindSHA256 && m.Trust == houvast.Verified && m.Category != houvast.Negative
+	})
+}
+
+// Tagged reports whether a list gave any matching entry a category of its own.
+func Tagged(f houvast.Facts) bool {
+	return slices.ContainsFunc(f.Matches, func(m houvast.Match) bool { return m.EntryTag != "" })
 }
 
 // claimed reports whether the claim of by holds at now.
