@@ -34,7 +34,7 @@ type Config struct {
 	Listen string `toml:"listen"`
 	// Where the public pages listen, `host:port`. Empty: they do not.
 	PublicListen string `toml:"public_listen"`
-	// Where renditions are served and nothing else, `host:port`. Empty: they are not.
+	// Where renditions are served and nothing else, `host:port`. Empty: where the console listens, told apart by the host name in `[url] media`.
 	MediaListen string `toml:"media_listen"`
 	// Whether other machines may reach this one by plain http. False: an address other machines can reach needs `[tls]`. True shows in `houvast doctor`.
 	Insecure bool `toml:"insecure"`
@@ -71,7 +71,7 @@ type Config struct {
 type URL struct {
 	// The address of the console and the API. Empty: the listen address, on this machine only.
 	Console string `toml:"console"`
-	// The address of the renditions. Its host name differs from the other two, as cookies ignore ports. Empty: as above.
+	// The address of the renditions. Its host name differs from the other two, as cookies ignore ports. Empty: `media.` before the host of the console.
 	Media string `toml:"media"`
 	// The address of the public pages. Empty: as above.
 	Public string `toml:"public"`
@@ -199,7 +199,6 @@ func Default() Config {
 		Data:         "houvast-data",
 		Listen:       "localhost:8080",
 		PublicListen: "localhost:8081",
-		MediaListen:  "localhost:8082",
 		Sandbox:      Sandbox{CPUSeconds: 5, DataMiB: 1024},
 		Limits:       Limits{UploadMiB: 100, Megapixels: 50, CouldNotLookHours: 72, UndoHours: 24},
 		Withhold:     Withhold{ExpiresHours: 72},

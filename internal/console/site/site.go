@@ -37,8 +37,8 @@ import (
 type Site struct {
 	Words   *words.Words
 	Who     func(context.Context, access.Secret) (access.Principal, error)
-	Profile func() string   // "" until chosen
-	Origins func() Origins  // known once the listeners are open
+	Profile func() string  // "" until chosen
+	Origins func() Origins // known once the listeners are open
 	Log     *slog.Logger
 
 	SinglePerson bool // the team has said that it is one person, and every page says so
@@ -170,6 +170,9 @@ func canonical(r *http.Request, o Origins) (there string, elsewhere bool) {
 // foreign reports whether another site set a request off. A browser says so in Sec-Fetch-Site, an older
 // one in Origin. Only opening a page by a link from elsewhere is let through: it carries no cookie.
 func foreign(r *http.Request, o Origins) bool {
+	if http.NewCrossOriginProtection().Check(r) != nil {
+		return true
+	}
 	if origin := r.Header.Get("Origin"); origin != "" && origin != o.Console {
 		return true
 	}
