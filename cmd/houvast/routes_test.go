@@ -14,6 +14,7 @@ import (
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/access"
 	"github.com/houvast/houvast/internal/config"
+	"github.com/houvast/houvast/internal/pipeline"
 	"github.com/houvast/houvast/internal/store"
 	"github.com/houvast/houvast/internal/store/storetest"
 	"github.com/houvast/houvast/internal/words"
@@ -273,6 +274,39 @@ func TestNobodyIsWhoTheySay(t *testing.T) {
 		ask("a session before its end", "Bearer "+other, "")
 		clock.Advance(access.IdleLimit)
 		ask("an ended session", "Bearer "+other, "session-ended")
+	})
+}
+
+// A locked session opens no route, not even one that is open to everybody, until its password is given.
+func TestLockedSessionOpensNothing(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg config.Config) {
+		r := startRig(t, cfg)
+		_, token := r.hire(access.Admin, access.Reviewer, access.Approver)
+		_, auditor := r.hire(access.Auditor)
+		for _, token := range []string{token, auditor} {
+			who, err := r.app.desk.Who(t.Context(), access.Secret(token))
+			if err == nil {
+				err = r.app.desk.Lock(t.Context(), pipeline.Ask{By: who.Actor, Op: "sessions.lock"}, who.Session)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused := 0
+			for _, d := range r.doors() {
+				if got := r.knock(d, caller{token: token}); got.status != http.StatusUnauthorized || got.code() != "session-locked" {
+					t.Errorf("%s by %s, locked: %d %s", d.op, who.Actor, got.status, got.body)
+				}
+				refused++
+			}
+			_, err = r.app.desk.Unlock(t.Context(), access.NewGate(r.clock), access.Secret(token), goodPassword, access.Client{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := r.send("GET", "/api/v1/sessions/current", token, nil); got.status != http.StatusOK || refused == 0 {
+				t.Errorf("control: %s, unlocked: %d %s", who.Actor, got.status, got.body)
+			}
+			t.Logf("%d routes refused to %s", refused, who.Actor)
+		}
 	})
 }
 
