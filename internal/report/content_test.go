@@ -278,7 +278,16 @@ func TestCheck(t *testing.T) {
 	has := func(all []Finding, rule, level string) bool {
 		return slices.ContainsFunc(all, func(f Finding) bool { return f.Rule == rule && f.Level == level && f.Text != "" })
 	}
+	listed := func(all []Finding) {
+		for _, f := range all {
+			if !slices.Contains(Rules(), f.Rule) {
+				t.Errorf("rule %s is in no list, so no page can say it in another language", f.Rule)
+			}
+		}
+	}
 	base := Check(Report{Recipient: "practice"}, full(), true, noon)
+	listed(base)
+	listed(Check(Report{}, Content{}, false, noon))
 	if Blocked(base) {
 		t.Fatalf("full content is blocked by %v", blocks(base))
 	}
@@ -286,6 +295,7 @@ func TestCheck(t *testing.T) {
 		r, content := Report{Recipient: "practice"}, full()
 		c.change(&r, &content)
 		all := Check(r, content, true, noon)
+		listed(all)
 		if !has(all, c.rule, c.level) {
 			t.Errorf("without the %s: %+v says nothing of %s (%s)", c.name, all, c.rule, c.level)
 		}
@@ -298,6 +308,20 @@ func TestCheck(t *testing.T) {
 	}
 	if Blocked(nil) || Blocked([]Finding{{Level: "warn"}}) || !Blocked([]Finding{{Level: "warn"}, {Level: "block"}}) {
 		t.Error("Blocked")
+	}
+}
+
+// Rules names each rule once, and every rule of the wire format; TestCheck holds findings against it.
+func TestRules(t *testing.T) {
+	all := Rules()
+	for _, r := range cybertip.Rules() {
+		if !slices.Contains(all, r.ID) {
+			t.Errorf("%s is missing", r.ID)
+		}
+	}
+	slices.Sort(all)
+	if n := len(slices.Compact(all)); n != len(cybertip.Rules())+2 || len(all) != n {
+		t.Errorf("%d rules, %d different", len(all), n)
 	}
 }
 

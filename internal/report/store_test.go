@@ -335,6 +335,41 @@ func TestReceipt(t *testing.T) {
 	})
 }
 
+// The calls of a report are told in their order, the latest when there are too many.
+func TestCalls(t *testing.T) {
+	each(t, func(t *testing.T, w store.Writer, clock *storetest.Clock) {
+		r, other := put(t, w, "calls", Opening), put(t, w, "other", Opening)
+		write := func(fn func(tx *store.Tx) error) {
+			t.Helper()
+			if err := w.Update(t.Context(), fn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []submit.Call{submit.CallSubmit, submit.CallUpload, submit.CallFileInfo} {
+			clock.Advance(time.Second)
+			write(func(tx *store.Tx) error {
+				return logCall(tx, r, Reply{Call: c, Answer: submit.Answer{Outcome: submit.Refused, Code: 4100, RequestID: "request of " + string(c)}})
+			})
+		}
+		write(func(tx *store.Tx) error { return logCall(tx, other, Reply{Call: submit.CallFinish}) })
+		err := w.DB().View(t.Context(), func(tx *store.Tx) error {
+			all, err := Calls(tx, r.ID, 9)
+			if len(all) != 3 || all[0] != (Called{Attempt: r.Attempt, Call: submit.CallSubmit, At: clock.Now().Add(-2 * time.Second), Outcome: "refused", Code: 4100, Request: "request of submit"}) ||
+				all[2].Call != submit.CallFileInfo {
+				t.Errorf("%+v (%v)", all, err)
+			}
+			all, err = Calls(tx, r.ID, 2)
+			if len(all) != 2 || all[0].Call != submit.CallUpload {
+				t.Errorf("the last two are %+v (%v)", all, err)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestResumeGoesOnWhereItWas(t *testing.T) {
 	each(t, func(t *testing.T, w store.Writer, clock *storetest.Clock) {
 		n := 0
