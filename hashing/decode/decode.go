@@ -14,6 +14,8 @@
 //   - The first frame of a GIF stands for it, placed on its canvas; the first page of a TIFF too. Only
 //     what is decoded counts against the limits. An animated WebP has no decoder here.
 //   - The EXIF orientation is not applied; the hash is that of the stored rows.
+//   - What a person sees (Render) is what a viewer shows: turned as EXIF says, transparency over white,
+//     and made of pixels alone. No byte of a file ever leaves otherwise.
 //   - Reasons are the constants of this package. A decoder's own text may quote the file and is
 //     dropped.
 //   - A panic inside a decoder is a refusal. Memory and time that the bounds do not catch are the
@@ -131,7 +133,7 @@ func decode(c codec, data []byte, limits Limits, no *Refusal) (p *Picture, reaso
 	if err != nil {
 		return nil, c.reason(data, err)
 	}
-	p = &Picture{MediaType: no.MediaType, width: w, height: h}
+	p = &Picture{MediaType: no.MediaType, width: w, height: h, img: img}
 	if !p.read(img, data) {
 		return nil, NoForm
 	}

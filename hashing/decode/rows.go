@@ -11,6 +11,7 @@ type Picture struct {
 	width, height int
 	channels      int
 	row           func(y int, buf []byte) []byte
+	img           image.Image // what the decoder returned
 }
 
 // Size returns the width and height in pixels, before any EXIF rotation.
