@@ -211,9 +211,11 @@ func TestSentBackWithWords(t *testing.T) {
 		}
 		decide("alice")
 		equal(t, "waiting for her, for him", []int{seconds("user:alice"), seconds("user:bob")}, []int{0, 1})
-		_, err := d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, " ")
-		kind(t, "without words", err, houvast.Invalid, "words-missing")
-		_, err = d.ReturnCase(ctx, ask("alice", "cases.confirm"), c.ID, "look again")
+		for _, words := range []string{"", " \n"} {
+			_, err := d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, words)
+			kind(t, "without words", err, houvast.Invalid, "words-missing")
+		}
+		_, err := d.ReturnCase(ctx, ask("alice", "cases.confirm"), c.ID, "look again")
 		kind(t, "her own", err, houvast.Forbidden, "four-eyes")
 		_, err = d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, strings.Repeat("w", 2001))
 		kind(t, "at length", err, houvast.TooLarge, "words-too-long")
