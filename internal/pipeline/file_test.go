@@ -214,15 +214,11 @@ func TestViewedComesFromReveals(t *testing.T) {
 			h.claim("alice", item)
 			c, _ := h.opened(item)
 			if r.level != "" {
-				h.update(func(tx *store.Tx) error {
-					n, err := review.Grant(tx, c.ID, "user:alice", r.level, r.whole)
-					if err == nil && r.served {
-						if err = review.Served(tx, n); err == nil {
-							err = review.Shown(tx, n, r.shown)
-						}
-					}
-					return err
-				})
+				h.reveal(c.ID, r.level, r.whole, r.served)
+				h.clock.Advance(time.Minute)
+				if n := h.number("SELECT MAX(id) FROM reveal WHERE case_id = $1", c.ID); r.served {
+					h.update(func(tx *store.Tx) error { _, err := review.Shown(tx, n, "user:alice", r.shown); return err })
+				}
 			}
 			out, err := h.Decide(t.Context(), ask("alice", "cases.decide"), c.ID, abuse())
 			must(t, out, err)
@@ -232,6 +228,24 @@ func TestViewedComesFromReveals(t *testing.T) {
 			equal(t, r.name+", viewed", h.report(out.Report).Viewed, r.viewed)
 		}
 	})
+}
+
+// reveal takes the steps up to level; only the last one may be of a part, or never served.
+func (h *house) reveal(c houvast.CaseID, level review.Level, whole, served bool) {
+	h.t.Helper()
+	for _, step := range review.Levels() {
+		last := step == level
+		h.update(func(tx *store.Tx) error {
+			n, err := review.Grant(tx, c, "user:alice", step, whole || !last)
+			if err == nil && (served || !last) {
+				err = review.Served(tx, n)
+			}
+			return err
+		})
+		if last {
+			return
+		}
+	}
 }
 
 // A report that was drafted for practice is never sent by a credential for something else: nothing

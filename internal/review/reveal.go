@@ -1,8 +1,18 @@
 package review
 
+import (
+	"slices"
+	"time"
+
+	"github.com/houvast/houvast"
+)
+
 // MinShown is how long the whole file must have been on the page to count as viewed, in
 // milliseconds.
 const MinShown = 1000
+
+// MaxShown is the longest time on the page that one reveal counts.
+const MaxShown = 10 * time.Minute
 
 // Level is how much of a picture a rendition shows.
 type Level string
@@ -17,6 +27,12 @@ const (
 
 // Levels returns all levels, least first.
 func Levels() [4]Level { return [4]Level{LevelMosaic, LevelBlurred, LevelGrey, LevelColour} }
+
+// rank is the place of a level in Levels, -1 for what is no level.
+func (l Level) rank() int {
+	all := Levels()
+	return slices.Index(all[:], l)
+}
 
 // A Reveal is one look. Granted, served and shown are three facts: a crash between them never turns
 // one into the next.
@@ -36,4 +52,37 @@ func viewed(all []Reveal) bool {
 		}
 	}
 	return false
+}
+
+// reached returns the highest level that was served, "" for none.
+func reached(all []Reveal) (best Level) {
+	for _, r := range all {
+		if r.Served && r.Level.rank() > best.rank() {
+			best = r.Level
+		}
+	}
+	return best
+}
+
+// nextStep refuses a level to whom the one before it was not served. all is what the same person was
+// granted on the same case; what was only granted, nobody has seen.
+func nextStep(all []Reveal, level Level) error {
+	const op = "review.Grant"
+	rank := level.rank()
+	if rank < 0 {
+		return houvast.Errorf(op, houvast.Invalid, "bad-level", "there is no such level").
+			WithHint("the levels are mosaic, blurred, grey and colour")
+	}
+	before := func(r Reveal) bool { return r.Served && r.Level == Levels()[rank-1] }
+	if rank > 0 && !slices.ContainsFunc(all, before) {
+		return houvast.Errorf(op, houvast.Conflict, "step-skipped", "%s is revealed after %s", level, Levels()[rank-1]).
+			WithHint("reveal the steps one after the other; most cases need no more than the first")
+	}
+	return nil
+}
+
+// counted returns how many of the milliseconds that a page says count: none below zero, and never
+// more than have passed since the last byte was written.
+func counted(said int64, since time.Duration) int64 {
+	return max(0, min(said, since.Milliseconds(), MaxShown.Milliseconds()))
 }

@@ -1,6 +1,7 @@
 package review
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,23 @@ func viewedOf(t *testing.T, w store.Writer, id houvast.CaseID) (yes bool) {
 	return yes
 }
 
+// walk grants and serves every level before level to by, as who looks on purpose does.
+func walk(t *testing.T, w store.Writer, id houvast.CaseID, by houvast.Actor, level Level) {
+	t.Helper()
+	for _, before := range Levels() {
+		if before == level {
+			return
+		}
+		must(t, w, func(tx *store.Tx) error {
+			n, err := Grant(tx, id, by, before, true)
+			if err == nil {
+				err = Served(tx, n)
+			}
+			return err
+		})
+	}
+}
+
 func TestRevealFacts(t *testing.T) {
 	each(t, func(t *testing.T, w store.Writer, clock *storetest.Clock) {
 		id := put(t, w, likeness)
@@ -34,28 +52,35 @@ func TestRevealFacts(t *testing.T) {
 		pulls(t, w, anna, id)
 		_, code = grant(bram)
 		want(t, "looking at what another took", code, "claim-lost")
+		walk(t, w, id, anna, LevelColour)
 		n, code := grant(anna)
 		want(t, "looking", code, "")
 		again, code := grant(anna)
 		if code != "" || again == n {
 			t.Errorf("a second look is %d (%q), the first %d", again, code, n)
 		}
-		shown := func(ms int64) { must(t, w, func(tx *store.Tx) error { return Shown(tx, n, ms) }) }
-		shown(60_000)
-		if viewedOf(t, w, id) {
-			t.Error("shown, but never served")
+		shown := func(by houvast.Actor, ms int64) string {
+			return write(t, w, func(tx *store.Tx) error { _, err := Shown(tx, n, by, ms); return err })
 		}
+		want(t, "shown, but never served", shown(anna, 60_000), "not-served")
 		must(t, w, func(tx *store.Tx) error { return Served(tx, n) })
 		if viewedOf(t, w, id) {
 			t.Error("what was shown before it was served counts")
 		}
-		shown(999)
-		shown(-5)
+		want(t, "shown at once", shown(anna, 60_000), "")
+		clock.Advance(999 * time.Millisecond)
+		want(t, "shown for longer than it is there", shown(anna, 60_000), "")
+		want(t, "shown for less than nothing", shown(anna, -5), "")
 		if viewedOf(t, w, id) {
 			t.Error("999 ms count")
 		}
-		shown(1000)
-		shown(3) // a late, smaller figure takes nothing back
+		clock.Advance(time.Millisecond)
+		want(t, "shown to somebody else", shown(bram, 1000), "not_found")
+		if viewedOf(t, w, id) {
+			t.Error("what another says counts")
+		}
+		want(t, "shown", shown(anna, 1000), "")
+		want(t, "a late, smaller figure takes nothing back", shown(anna, 3), "")
 		if !viewedOf(t, w, id) {
 			t.Error("1000 ms do not count")
 		}
@@ -65,16 +90,113 @@ func TestRevealFacts(t *testing.T) {
 		clock.Advance(ClaimTime)
 		_, code = grant(anna)
 		want(t, "looking with a claim that ran out", code, "claim-lost")
+		var ms int64
+		must(t, w, func(tx *store.Tx) (err error) { ms, err = Shown(tx, n, anna, 1<<40); return err })
+		if ms != MaxShown.Milliseconds() {
+			t.Errorf("%d ms count", ms)
+		}
 	})
 }
+
+// Steps are taken one after the other, by each person for themselves and for each case anew; what was
+// granted and never served is no step.
+func TestRevealSteps(t *testing.T) {
+	each(t, func(t *testing.T, w store.Writer, clock *storetest.Clock) {
+		id := put(t, w, likeness)
+		pulls(t, w, anna, id)
+		grant := func(by houvast.Actor, level Level) (n int64, code string) {
+			code = write(t, w, func(tx *store.Tx) (err error) { n, err = Grant(tx, id, by, level, true); return err })
+			return n, code
+		}
+		reached := func(by houvast.Actor) (level Level) {
+			must(t, w, func(tx *store.Tx) (err error) { level, err = Reached(tx, id, by); return err })
+			return level
+		}
+		_, code := grant(anna, "poster")
+		want(t, "no level", code, "bad-level")
+		all := Levels()
+		for i, level := range all {
+			for _, later := range all[i+1:] {
+				_, code := grant(anna, later)
+				want(t, string(later)+" before "+string(level), code, "step-skipped")
+			}
+			n, code := grant(anna, level)
+			want(t, string(level), code, "")
+			if i < 3 {
+				_, code = grant(anna, all[i+1])
+				want(t, "what follows on "+string(level)+" that was never served", code, "step-skipped")
+			}
+			must(t, w, func(tx *store.Tx) error { return Served(tx, n) })
+			if got := reached(anna); got != level {
+				t.Errorf("reached %q after %s", got, level)
+			}
+			_, code = grant(anna, LevelMosaic)
+			want(t, "the first step again", code, "")
+		}
+		must(t, w, func(tx *store.Tx) error { return GiveBack(tx, id, anna) })
+		pulls(t, w, bram, id)
+		_, code = grant(bram, LevelBlurred)
+		want(t, "a step that another person took", code, "step-skipped")
+		if got := reached(bram); got != "" {
+			t.Errorf("bram has reached %q", got)
+		}
+	})
+}
+
+// Of every combination of facts exactly one kind makes a case viewed. A crash leaves the ones where a
+// fact is missing.
+func TestViewedTable(t *testing.T) {
+	each(t, func(t *testing.T, w store.Writer, clock *storetest.Clock) {
+		combinations, yes := 0, 0
+		for _, level := range Levels() {
+			for _, whole := range []bool{false, true} {
+				for _, served := range []bool{false, true} {
+					for _, passed := range []time.Duration{0, 999 * time.Millisecond, time.Second, time.Hour} {
+						for _, says := range []int64{-1, 0, 999, 1000, 1 << 50, none} {
+							id := put(t, w, likeness)
+							pulls(t, w, anna, id)
+							walk(t, w, id, anna, level)
+							var n int64
+							must(t, w, func(tx *store.Tx) (err error) { n, err = Grant(tx, id, anna, level, whole); return err })
+							if served {
+								must(t, w, func(tx *store.Tx) error { return Served(tx, n) })
+							}
+							clock.Advance(passed)
+							if says != none {
+								code := write(t, w, func(tx *store.Tx) error { _, err := Shown(tx, n, anna, says); return err })
+								want(t, "shown", code, map[bool]string{true: "", false: "not-served"}[served])
+							}
+							should := level == "colour" && whole && served && passed >= time.Second && says >= 1000
+							if got := viewedOf(t, w, id); got != should {
+								t.Errorf("%s, whole %v, served %v, %s passed, shown %d: viewed is %v", level, whole, served, passed, says, got)
+							}
+							combinations++
+							if should {
+								yes++
+							}
+							must(t, w, func(tx *store.Tx) error { return Forget(tx, id) })
+						}
+					}
+				}
+			}
+		}
+		if combinations != 4*2*2*4*6 || yes != 4 {
+			t.Errorf("%d combinations, %d viewed", combinations, yes)
+		}
+	})
+}
+
+// none stands for a page that never said anything.
+const none = -1 << 62
 
 // look is one reveal as the model below remembers it.
 type look struct {
 	id     int64
+	by     houvast.Actor
 	level  Level
 	whole  bool
-	served bool
-	best   int64 // longest time reported after serving
+	served time.Time
+	best   int64 // longest time that counts
 }
 
 // reviewing is a case as the model sees it.
@@ -104,10 +226,12 @@ func (m *reviewing) pull(r *rapid.T) {
 // grant asks for a look, mostly by who holds the claim.
 func (m *reviewing) grant(r *rapid.T) (granted bool) {
 	by := rapid.SampledFrom([]houvast.Actor{m.holder, m.holder, anna, bram}).Draw(r, "by")
-	l := look{level: rapid.SampledFrom([]Level{"colour", "grey", "colour", "blurred", "colour", "mosaic"}).Draw(r, "level"), whole: rapid.IntRange(0, 3).Draw(r, "part") > 0}
+	l := look{by: by, level: rapid.SampledFrom([]Level{"colour", "grey", "colour", "blurred", "colour", "mosaic"}).Draw(r, "level"), whole: rapid.IntRange(0, 3).Draw(r, "part") > 0}
+	before := map[Level]Level{"mosaic": "", "blurred": "mosaic", "grey": "blurred", "colour": "grey"}[l.level]
+	stepped := before == "" || slices.ContainsFunc(m.looks, func(o look) bool { return o.by == by && o.level == before && !o.served.IsZero() })
 	code := write(m.t, m.w, func(tx *store.Tx) (err error) { l.id, err = Grant(tx, m.id, by, l.level, l.whole); return err })
-	if holds := by != "" && m.holder == by && m.now().Before(m.ends); (code == "") != holds {
-		r.Fatalf("a grant to %q: %q, and they hold the claim: %v", by, code, holds)
+	if holds := by != "" && m.holder == by && m.now().Before(m.ends); (code == "") != (holds && stepped) {
+		r.Fatalf("a grant of %s to %q: %q, and they hold the claim: %v, and took the step before: %v", l.level, by, code, holds, stepped)
 	}
 	if code == "" {
 		m.looks = append(m.looks, l)
@@ -117,14 +241,19 @@ func (m *reviewing) grant(r *rapid.T) (granted bool) {
 
 func (m *reviewing) serve(l *look) {
 	must(m.t, m.w, func(tx *store.Tx) error { return Served(tx, l.id) })
-	l.served = true
+	if l.served.IsZero() {
+		l.served = m.now()
+	}
 }
 
 func (m *reviewing) show(r *rapid.T, l *look) {
 	ms := rapid.SampledFrom([]int64{999, 1000, 0, 1001, -1, 60_000}).Draw(r, "ms")
-	must(m.t, m.w, func(tx *store.Tx) error { return Shown(tx, l.id, ms) })
-	if l.served {
-		l.best = max(l.best, ms)
+	code := write(m.t, m.w, func(tx *store.Tx) error { _, err := Shown(tx, l.id, l.by, ms); return err })
+	if (code == "") == l.served.IsZero() {
+		r.Fatalf("shown: %q, and it was served at %s", code, l.served)
+	}
+	if code == "" {
+		l.best = max(l.best, min(ms, m.now().Sub(l.served).Milliseconds()))
 	}
 }
 
@@ -132,9 +261,10 @@ func (m *reviewing) show(r *rapid.T, l *look) {
 func (m *reviewing) step(r *rapid.T) (refused bool) {
 	var l *look
 	if len(m.looks) > 0 {
-		l = &m.looks[rapid.IntRange(0, len(m.looks)-1).Draw(r, "which")]
+		last := len(m.looks) - 1
+		l = &m.looks[rapid.SampledFrom([]int{last, last, rapid.IntRange(0, last).Draw(r, "which")}).Draw(r, "last")]
 	}
-	switch what := rapid.SampledFrom([]string{"look", "pull", "grant", "serve", "show", "look", "back", "wait"}).Draw(r, "step"); {
+	switch what := rapid.SampledFrom([]string{"look", "pull", "grant", "steps", "serve", "show", "look", "back", "wait"}).Draw(r, "step"); {
 	case what == "pull":
 		m.pull(r)
 	case what == "grant":
@@ -144,7 +274,20 @@ func (m *reviewing) step(r *rapid.T) (refused bool) {
 			return true
 		}
 		m.serve(&m.looks[len(m.looks)-1])
+		m.clock.Advance(time.Duration(rapid.SampledFrom([]int64{5000, 999, 0}).Draw(r, "looked")) * time.Millisecond)
 		m.show(r, &m.looks[len(m.looks)-1])
+	case what == "steps": // up to colour
+		for _, level := range Levels() {
+			if m.holder == "" || !m.now().Before(m.ends) {
+				return false
+			}
+			var n int64
+			must(m.t, m.w, func(tx *store.Tx) (err error) { n, err = Grant(tx, m.id, m.holder, level, true); return err })
+			m.looks = append(m.looks, look{id: n, by: m.holder, level: level, whole: true})
+			if level != LevelColour || rapid.Bool().Draw(r, "served") {
+				m.serve(&m.looks[len(m.looks)-1])
+			}
+		}
 	case what == "serve" && l != nil:
 		m.serve(l)
 	case what == "show" && l != nil:
@@ -153,7 +296,7 @@ func (m *reviewing) step(r *rapid.T) (refused bool) {
 		must(m.t, m.w, func(tx *store.Tx) error { return GiveBack(tx, m.id, m.holder) })
 		m.holder = ""
 	case what == "wait":
-		m.clock.Advance(time.Duration(rapid.SampledFrom([]int64{0, int64(time.Minute), int64(ClaimTime - time.Microsecond), int64(ClaimTime)}).Draw(r, "wait")))
+		m.clock.Advance(time.Duration(rapid.SampledFrom([]int64{0, int64(time.Second), int64(time.Minute), int64(ClaimTime - time.Microsecond), int64(ClaimTime)}).Draw(r, "wait")))
 	}
 	return false
 }
@@ -173,7 +316,7 @@ func TestViewedAgainstModel(t *testing.T) {
 				}
 				want := false
 				for _, l := range m.looks {
-					want = want || l.level == "colour" && l.whole && l.served && l.best >= 1000
+					want = want || l.level == "colour" && l.whole && !l.served.IsZero() && l.best >= 1000
 				}
 				if got := viewedOf(t, w, m.id); got != want {
 					r.Fatalf("viewed is %v, the model says %v of %+v", got, want, m.looks)

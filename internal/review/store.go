@@ -391,14 +391,26 @@ func CountByState(tx *store.Tx) (map[State]int, error) {
 	return counts, err
 }
 
-// Grant records that by may look at a rendition of a case they have claimed. It returns the number
-// of the reveal.
+// Holds refuses when by holds no claim on the case.
+func Holds(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (Case, error) {
+	return held(tx, id, by)
+}
+
+// Grant records that by may look at a rendition of a case they have claimed, when the level before it
+// was served to them. It returns the number of the reveal.
 func Grant(tx *store.Tx, id houvast.CaseID, by houvast.Actor, level Level, whole bool) (int64, error) {
 	if _, err := held(tx, id, by); err != nil {
 		return 0, err
 	}
+	own, err := reveals(tx, "case_id = $1 AND actor = $2", id, by)
+	if err == nil {
+		err = nextStep(own, level)
+	}
+	if err != nil {
+		return 0, err
+	}
 	n := tx.NewID()
-	_, err := tx.Exec("INSERT INTO reveal (id, case_id, actor, level, whole, granted, served, shown) VALUES ($1, $2, $3, $4, $5, $6, 0, 0)",
+	_, err = tx.Exec("INSERT INTO reveal (id, case_id, actor, level, whole, granted, served, shown) VALUES ($1, $2, $3, $4, $5, $6, 0, 0)",
 		n, id, by, level, whole, houvast.Micros(tx.Now()))
 	return n, err
 }
@@ -409,16 +421,40 @@ func Served(tx *store.Tx, reveal int64) error {
 	return err
 }
 
-// Shown records for how many milliseconds a served reveal was on the page.
-func Shown(tx *store.Tx, reveal, milliseconds int64) error {
-	_, err := tx.Exec("UPDATE reveal SET shown = $2 WHERE id = $1 AND served <> 0 AND shown < $2", reveal, milliseconds)
-	return err
+// Shown records for how many milliseconds a served reveal was on the page of by, and returns how many
+// of them count; a smaller figure than before takes nothing back. NotFound says that there is no such
+// reveal to by, Conflict not-served that it never left.
+func Shown(tx *store.Tx, reveal int64, by houvast.Actor, milliseconds int64) (int64, error) {
+	const op = "review.Shown"
+	var served int64
+	err := tx.Row("SELECT served FROM reveal WHERE id = $1 AND actor = $2", store.Args(reveal, by), &served)
+	switch {
+	case houvast.KindOf(err) == houvast.NotFound:
+		return 0, houvast.Errorf(op, houvast.NotFound, "", "there is no such reveal")
+	case err != nil:
+		return 0, err
+	case served == 0:
+		return 0, houvast.Errorf(op, houvast.Conflict, "not-served", "what was not served cannot have been shown")
+	}
+	ms := counted(milliseconds, tx.Now().Sub(houvast.FromMicros(served)))
+	_, err = tx.Exec("UPDATE reveal SET shown = $2 WHERE id = $1 AND served <> 0 AND shown < $2", reveal, ms)
+	return ms, err
 }
 
 // Viewed derives from the recorded reveals whether a person viewed the whole file of a case.
 func Viewed(tx *store.Tx, id houvast.CaseID) (bool, error) {
-	var all []Reveal
-	err := tx.Rows("SELECT level, whole, served, shown FROM reveal WHERE case_id = $1", store.Args(id), func(row *sql.Rows) error {
+	all, err := reveals(tx, "case_id = $1", id)
+	return viewed(all), err
+}
+
+// Reached returns the highest level of a case that was served to by, "" for none.
+func Reached(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (Level, error) {
+	own, err := reveals(tx, "case_id = $1 AND actor = $2", id, by)
+	return reached(own), err
+}
+
+func reveals(tx *store.Tx, where string, args ...any) (all []Reveal, err error) {
+	err = tx.Rows("SELECT level, whole, served, shown FROM reveal WHERE "+where, args, func(row *sql.Rows) error {
 		var r Reveal
 		var served int64
 		err := row.Scan(&r.Level, &r.Whole, &served, &r.Shown)
@@ -426,12 +462,11 @@ func Viewed(tx *store.Tx, id houvast.CaseID) (bool, error) {
 		all = append(all, r)
 		return err
 	})
-	return viewed(all), err
+	return all, err
 }
 
 // revealedTo reports whether any rendition of a case was served to by.
 func revealedTo(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (bool, error) {
-	var n int
-	err := tx.Row("SELECT COUNT(*) FROM reveal WHERE case_id = $1 AND actor = $2 AND served <> 0", store.Args(id, by), &n)
-	return n > 0, err
+	level, err := Reached(tx, id, by)
+	return level != "", err
 }

@@ -326,7 +326,7 @@ func TestSeenNeedsOwnServedReveal(t *testing.T) {
 		id, other := put(t, w, likeness), put(t, w, likeness)
 		grant := func(id houvast.CaseID, by houvast.Actor, served bool) (code string) {
 			return write(t, w, func(tx *store.Tx) error {
-				n, err := Grant(tx, id, by, LevelGrey, false)
+				n, err := Grant(tx, id, by, LevelMosaic, false)
 				if err == nil && served {
 					err = Served(tx, n)
 				}
