@@ -296,7 +296,7 @@ func TestDeepQueue(t *testing.T) {
 			slices.Sort(all)
 			p95 := all[len(all)*95/100]
 			t.Logf("%s: %s, p95 %s, most %s, with %d open cases", w.DB().Engine(), what, p95, all[len(all)-1], cases)
-			if p95 > 100*time.Millisecond {
+			if p95 > 100*time.Millisecond && !race { // the race detector measures itself
 				t.Errorf("%s takes %s", what, p95)
 			}
 		}
