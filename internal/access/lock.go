@@ -75,3 +75,17 @@ func (p Principal) Name() string {
 	}
 	return name
 }
+
+// SessionOpen reports whether the session of an id opens anything now: it has not ended, is not locked,
+// and its user is enabled. For what is asked for without the token, as a rendition is.
+func SessionOpen(tx *store.Tx, id string) (bool, error) {
+	var s Session
+	err := scanSession(func(dest ...any) error {
+		return tx.Row("SELECT "+sessionColumns+` FROM access_session s JOIN access_user u ON u.id = s.user_id
+			WHERE s.id = $1 AND u.disabled = 0`, store.Args(id), dest...)
+	}, &s)
+	if houvast.KindOf(err) == houvast.NotFound {
+		return false, nil
+	}
+	return err == nil && s.Locked.IsZero() && tx.Now().Before(s.Ends()), houvast.Wrap("access.SessionOpen", err)
+}

@@ -243,3 +243,31 @@ func TestPrincipalName(t *testing.T) {
 		t.Error("somebody who is no user has a user's name")
 	}
 }
+
+// A session is open by its id until it is locked, ended, or its user disabled.
+func TestSessionOpen(t *testing.T) {
+	each(t, func(d desk) {
+		u := d.user("anna", Reviewer)
+		open := func(what, id string, want bool) {
+			d.Helper()
+			var got bool
+			d.update(func(tx *store.Tx) (err error) { got, err = SessionOpen(tx, id); return err })
+			if got != want {
+				d.Errorf("%s: open %v, want %v", what, got, want)
+			}
+		}
+		token, s := d.open(u)
+		open("fresh", s.ID, true)
+		open("unknown", s.ID+"x", false)
+		d.lock(s)
+		open("locked", s.ID, false)
+		d.update(unlock(token, proof(u)))
+		open("unlocked", s.ID, true)
+		d.clock.Advance(IdleLimit)
+		open("idle too long", s.ID, false)
+		_, s = d.open(u)
+		open("another", s.ID, true)
+		d.update(func(tx *store.Tx) error { _, err := tx.Exec("UPDATE access_user SET disabled = 1"); return err })
+		open("of a disabled user", s.ID, false)
+	})
+}
