@@ -8,6 +8,7 @@ import (
 
 	"github.com/houvast/houvast/hashing/decode"
 	"github.com/houvast/houvast/internal/pipeline"
+	"github.com/houvast/houvast/internal/pipeline/reveal"
 	"github.com/houvast/houvast/internal/sandbox"
 	"github.com/houvast/houvast/internal/sandbox/drill"
 )
@@ -23,12 +24,18 @@ func (*childCmd) Run(context.Context, *env) error { return sandbox.Serve(handler
 func handlers() map[string]sandbox.Handler {
 	h := drill.Handlers()
 	h[pipeline.OpHash] = hashPicture
+	h[reveal.OpRender] = renderPicture
 	return h
 }
 
 // hashPicture answers a houvast.Perceptual as JSON. A file that cannot be read is an answer too.
 func hashPicture(_ sandbox.Request, data []byte) ([]byte, error) {
 	return json.Marshal(decode.Hash(data, decode.DefaultLimits()))
+}
+
+// renderPicture answers a decode.Renditions as JSON, which package reveal reads.
+func renderPicture(_ sandbox.Request, data []byte) ([]byte, error) {
+	return json.Marshal(decode.Render(data, decode.DefaultLimits()))
 }
 
 // largest is the longest file that is decoded; a longer one is digested only. childSlack lets a file

@@ -60,7 +60,7 @@ func TestRevealFacts(t *testing.T) {
 			t.Errorf("a second look is %d (%q), the first %d", again, code, n)
 		}
 		shown := func(by houvast.Actor, ms int64) string {
-			return write(t, w, func(tx *store.Tx) error { _, err := Shown(tx, n, by, ms); return err })
+			return write(t, w, func(tx *store.Tx) error { _, _, err := Shown(tx, n, by, ms); return err })
 		}
 		want(t, "shown, but never served", shown(anna, 60_000), "not-served")
 		must(t, w, func(tx *store.Tx) error { return Served(tx, n) })
@@ -91,7 +91,7 @@ func TestRevealFacts(t *testing.T) {
 		_, code = grant(anna)
 		want(t, "looking with a claim that ran out", code, "claim-lost")
 		var ms int64
-		must(t, w, func(tx *store.Tx) (err error) { ms, err = Shown(tx, n, anna, 1<<40); return err })
+		must(t, w, func(tx *store.Tx) (err error) { _, ms, err = Shown(tx, n, anna, 1<<40); return err })
 		if ms != MaxShown.Milliseconds() {
 			t.Errorf("%d ms count", ms)
 		}
@@ -163,7 +163,7 @@ func TestViewedTable(t *testing.T) {
 							}
 							clock.Advance(passed)
 							if says != none {
-								code := write(t, w, func(tx *store.Tx) error { _, err := Shown(tx, n, anna, says); return err })
+								code := write(t, w, func(tx *store.Tx) error { _, _, err := Shown(tx, n, anna, says); return err })
 								want(t, "shown", code, map[bool]string{true: "", false: "not-served"}[served])
 							}
 							should := level == "colour" && whole && served && passed >= time.Second && says >= 1000
@@ -248,7 +248,7 @@ func (m *reviewing) serve(l *look) {
 
 func (m *reviewing) show(r *rapid.T, l *look) {
 	ms := rapid.SampledFrom([]int64{999, 1000, 0, 1001, -1, 60_000}).Draw(r, "ms")
-	code := write(m.t, m.w, func(tx *store.Tx) error { _, err := Shown(tx, l.id, l.by, ms); return err })
+	code := write(m.t, m.w, func(tx *store.Tx) error { _, _, err := Shown(tx, l.id, l.by, ms); return err })
 	if (code == "") == l.served.IsZero() {
 		r.Fatalf("shown: %q, and it was served at %s", code, l.served)
 	}

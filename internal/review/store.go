@@ -422,23 +422,23 @@ func Served(tx *store.Tx, reveal int64) error {
 }
 
 // Shown records for how many milliseconds a served reveal was on the page of by, and returns how many
-// of them count; a smaller figure than before takes nothing back. NotFound says that there is no such
-// reveal to by, Conflict not-served that it never left.
-func Shown(tx *store.Tx, reveal int64, by houvast.Actor, milliseconds int64) (int64, error) {
+// of them count, and for which case; a smaller figure than before takes nothing back. NotFound says
+// that there is no such reveal to by, Conflict not-served that it never left.
+func Shown(tx *store.Tx, reveal int64, by houvast.Actor, milliseconds int64) (id houvast.CaseID, ms int64, err error) {
 	const op = "review.Shown"
 	var served int64
-	err := tx.Row("SELECT served FROM reveal WHERE id = $1 AND actor = $2", store.Args(reveal, by), &served)
+	err = tx.Row("SELECT case_id, served FROM reveal WHERE id = $1 AND actor = $2", store.Args(reveal, by), &id, &served)
 	switch {
 	case houvast.KindOf(err) == houvast.NotFound:
-		return 0, houvast.Errorf(op, houvast.NotFound, "", "there is no such reveal")
+		return 0, 0, houvast.Errorf(op, houvast.NotFound, "", "there is no such reveal")
 	case err != nil:
-		return 0, err
+		return 0, 0, err
 	case served == 0:
-		return 0, houvast.Errorf(op, houvast.Conflict, "not-served", "what was not served cannot have been shown")
+		return 0, 0, houvast.Errorf(op, houvast.Conflict, "not-served", "what was not served cannot have been shown")
 	}
-	ms := counted(milliseconds, tx.Now().Sub(houvast.FromMicros(served)))
+	ms = counted(milliseconds, tx.Now().Sub(houvast.FromMicros(served)))
 	_, err = tx.Exec("UPDATE reveal SET shown = $2 WHERE id = $1 AND served <> 0 AND shown < $2", reveal, ms)
-	return ms, err
+	return id, ms, err
 }
 
 // Viewed derives from the recorded reveals whether a person viewed the whole file of a case.
@@ -452,6 +452,9 @@ func Reached(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (Level, error) {
 	own, err := reveals(tx, "case_id = $1 AND actor = $2", id, by)
 	return reached(own), err
 }
+
+// Reveals returns every look at a case, without who looked.
+func Reveals(tx *store.Tx, id houvast.CaseID) ([]Reveal, error) { return reveals(tx, "case_id = $1", id) }
 
 func reveals(tx *store.Tx, where string, args ...any) (all []Reveal, err error) {
 	err = tx.Rows("SELECT level, whole, served, shown FROM reveal WHERE "+where, args, func(row *sql.Rows) error {
