@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -136,7 +137,7 @@ func (p *Page) Render(name string, data any) error {
 		return houvast.Errorf("site.Render", houvast.Internal, "", "there is no template %q", name)
 	}
 	var b bytes.Buffer
-	if err := set.ExecuteTemplate(&b, "frame", p.frameOf(name, data)); err != nil {
+	if err := set.ExecuteTemplate(&b, "frame.html", p.frameOf(name, data)); err != nil {
 		return houvast.Errorf("site.Render", houvast.Internal, "", "the template %q: %w", name, err)
 	}
 	p.W.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -190,10 +191,14 @@ func signIn(err error, from *url.URL) string {
 	return "/console/sign-in?next=" + url.QueryEscape(from.RequestURI())
 }
 
-// Next returns a path of the console that a link may lead back to; anything else is the first page.
-func Next(path string) string {
-	u, err := url.Parse(path)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, "/console/") || strings.Contains(path, "\\") || strings.Contains(u.Path, "//") {
+// Next returns a path of the console that a link may lead back to; anything else is the first page. A path
+// that a browser would read as another one, by its dots or slashes, is not ours.
+func Next(there string) string {
+	u, err := url.Parse(there)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, "/console/") || strings.ContainsRune(there+u.Path, '\\') {
+		return "/console/"
+	}
+	if clean := path.Clean(u.Path); u.Path != clean && u.Path != clean+"/" {
 		return "/console/"
 	}
 	return u.RequestURI()
