@@ -42,7 +42,8 @@ type ticket struct {
 	over    string        // why it cannot be used any more; "" when it can
 	refused int           // audit lines about its misuse
 	settled chan struct{} // closed when it is known whether it was served
-	served  time.Duration // when; 0 = never
+	served  bool
+	left    time.Duration // when it was served
 }
 
 // numbered is how the log and the page name a reveal.
@@ -215,8 +216,8 @@ func (v *Viewer) Shown(ctx context.Context, ask pipeline.Ask, session, reveal st
 			}
 		}
 		v.mu.Lock()
-		if t.served > 0 {
-			milliseconds = min(milliseconds, (v.clock().Mono() - t.served).Milliseconds())
+		if t.served {
+			milliseconds = min(milliseconds, (v.clock().Mono() - t.left).Milliseconds())
 		}
 		v.mu.Unlock()
 	}

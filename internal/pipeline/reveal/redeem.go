@@ -162,8 +162,6 @@ func (v *Viewer) settle(ctx context.Context, t *ticket, err error) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err == nil {
-		t.served = max(v.clock().Mono(), 1)
-	}
+	t.served, t.left = err == nil, v.clock().Mono()
 	close(t.settled)
 }
