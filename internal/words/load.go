@@ -16,6 +16,9 @@ import (
 // placeholder is the only thing in a text that is not a word.
 var placeholder = regexp.MustCompile(`\{[a-z][a-z_]*\}`)
 
+// maxTold bounds how many faults one error names.
+const maxTold = 20
+
 // load reads LANG.toml and its parts LANG.PART.toml for each language from fsys and checks the languages
 // against each other.
 func load(fsys fs.FS) (*Words, error) {
@@ -37,6 +40,9 @@ func load(fsys fs.FS) (*Words, error) {
 	}
 	if len(wrong) > 0 {
 		slices.Sort(wrong)
+		if more := len(wrong) - maxTold; more > 0 {
+			wrong = append(wrong[:maxTold], fmt.Sprintf("and %d more", more))
+		}
 		return nil, houvast.Errorf("words.Load", houvast.Internal, "words-incomplete", "the texts are incomplete: %s", strings.Join(wrong, "; "))
 	}
 	return w, nil
