@@ -257,6 +257,14 @@ func (m *reviewing) show(r *rapid.T, l *look) {
 	}
 }
 
+// finish serves the last look, and shows it for a while.
+func (m *reviewing) finish(r *rapid.T) {
+	l := &m.looks[len(m.looks)-1]
+	m.serve(l)
+	m.clock.Advance(time.Duration(rapid.SampledFrom([]int64{5000, 999, 0}).Draw(r, "looked")) * time.Millisecond)
+	m.show(r, l)
+}
+
 // step does one thing and reports whether it was a grant that was refused.
 func (m *reviewing) step(r *rapid.T) (refused bool) {
 	var l *look
@@ -264,7 +272,7 @@ func (m *reviewing) step(r *rapid.T) (refused bool) {
 		last := len(m.looks) - 1
 		l = &m.looks[rapid.SampledFrom([]int{last, last, rapid.IntRange(0, last).Draw(r, "which")}).Draw(r, "last")]
 	}
-	switch what := rapid.SampledFrom([]string{"look", "pull", "grant", "steps", "serve", "show", "look", "back", "wait"}).Draw(r, "step"); {
+	switch what := rapid.SampledFrom([]string{"view", "look", "pull", "grant", "serve", "show", "look", "back", "wait"}).Draw(r, "step"); {
 	case what == "pull":
 		m.pull(r)
 	case what == "grant":
@@ -273,20 +281,22 @@ func (m *reviewing) step(r *rapid.T) (refused bool) {
 		if !m.grant(r) {
 			return true
 		}
-		m.serve(&m.looks[len(m.looks)-1])
-		m.clock.Advance(time.Duration(rapid.SampledFrom([]int64{5000, 999, 0}).Draw(r, "looked")) * time.Millisecond)
-		m.show(r, &m.looks[len(m.looks)-1])
-	case what == "steps": // up to colour
+		m.finish(r)
+	case what == "view": // every step, the last one in any way
 		for _, level := range Levels() {
 			if m.holder == "" || !m.now().Before(m.ends) {
 				return false
 			}
+			whole := level != LevelColour || rapid.IntRange(0, 3).Draw(r, "part") > 0
 			var n int64
-			must(m.t, m.w, func(tx *store.Tx) (err error) { n, err = Grant(tx, m.id, m.holder, level, true); return err })
-			m.looks = append(m.looks, look{id: n, by: m.holder, level: level, whole: true})
-			if level != LevelColour || rapid.Bool().Draw(r, "served") {
+			must(m.t, m.w, func(tx *store.Tx) (err error) { n, err = Grant(tx, m.id, m.holder, level, whole); return err })
+			m.looks = append(m.looks, look{id: n, by: m.holder, level: level, whole: whole})
+			if level != LevelColour {
 				m.serve(&m.looks[len(m.looks)-1])
 			}
+		}
+		if rapid.IntRange(0, 3).Draw(r, "served") > 0 {
+			m.finish(r)
 		}
 	case what == "serve" && l != nil:
 		m.serve(l)

@@ -24,10 +24,7 @@ import (
 	"github.com/houvast/houvast/internal/review"
 	"github.com/houvast/houvast/internal/sandbox"
 	"github.com/houvast/houvast/internal/store"
-	"github.com/houvast/houvast/internal/store/storetest"
 )
-
-func TestMain(m *testing.M) { storetest.Main(m) }
 
 var (
 	ask   = revealtest.Ask
