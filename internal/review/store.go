@@ -454,7 +454,9 @@ func Reached(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (Level, error) {
 }
 
 // Reveals returns every look at a case, without who looked.
-func Reveals(tx *store.Tx, id houvast.CaseID) ([]Reveal, error) { return reveals(tx, "case_id = $1", id) }
+func Reveals(tx *store.Tx, id houvast.CaseID) ([]Reveal, error) {
+	return reveals(tx, "case_id = $1", id)
+}
 
 func reveals(tx *store.Tx, where string, args ...any) (all []Reveal, err error) {
 	err = tx.Rows("SELECT level, whole, served, shown FROM reveal WHERE "+where, args, func(row *sql.Rows) error {
