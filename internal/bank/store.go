@@ -76,6 +76,19 @@ func banks(tx *store.Tx, where string, args ...any) (found []Bank, err error) {
 	return found, err
 }
 
+// Thresholds returns the threshold of every bank, in bits.
+func Thresholds(tx *store.Tx) (map[houvast.BankID]int, error) {
+	all := map[houvast.BankID]int{}
+	err := tx.Rows("SELECT id, threshold FROM bank", nil, func(row *sql.Rows) error {
+		var id houvast.BankID
+		var bits int
+		err := row.Scan(&id, &bits)
+		all[id] = bits
+		return err
+	})
+	return all, err
+}
+
 // SetDisabled takes a bank out of matching or puts it back. Its entries stay.
 func SetDisabled(tx *store.Tx, name string, disabled bool) (Bank, error) {
 	b, err := ByName(tx, name)

@@ -1,0 +1,95 @@
+package casework
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/console/site"
+	"github.com/houvast/houvast/internal/pipeline/desk"
+	"github.com/houvast/houvast/internal/review"
+)
+
+// An option is one value of a choice. Off cannot be chosen; Seen is off until this person has looked.
+type option struct {
+	Value         string
+	On, Off, Seen bool
+}
+
+// A form is the decision form with what was typed into it.
+type form struct {
+	Roles          []option
+	RoleFault      *site.Fault
+	Words          string
+	WordsFault     *site.Fault
+	Pressure       bool
+	PressureFault  *site.Fault
+	Rows           []row
+	Open           bool // the observations
+	Observed       int
+	Looked, Tagged bool
+}
+
+// A row is one aspect.
+type row struct {
+	Aspect    houvast.Aspect
+	Age, Many bool
+	Values    []option
+	Bases     []option
+	Min, Max  string
+	Fault     *site.Fault
+}
+
+func formOf(p *site.Page, s desk.Sight, t typed) form {
+	tell := func(field string) *site.Fault { return p.Fault(t.faults[field]) }
+	f := form{Words: t.values.Get("words"), Pressure: t.verdict.Pressure, Looked: s.Reached != "", Tagged: review.Tagged(s.Facts),
+		RoleFault: tell("role"), WordsFault: tell("words"), PressureFault: tell("pressure"), Observed: len(t.verdict.Observations)}
+	for _, r := range houvast.Roles() {
+		f.Roles = append(f.Roles, option{Value: string(r), On: t.verdict.Role == r})
+	}
+	for _, a := range houvast.Aspects() {
+		r := row{Aspect: a, Age: a == houvast.AspectAge, Many: slices.Contains(many[:], a), Min: t.values.Get("age_min"), Max: t.values.Get("age_max"),
+			Bases: bases(a, t.values.Get(string(a)+"_basis"), f.Looked, f.Tagged), Fault: tell(string(a))}
+		for _, v := range a.Values() {
+			r.Values = append(r.Values, option{Value: v, On: slices.Contains(t.values[string(a)], v)})
+		}
+		f.Open = f.Open || r.Fault != nil
+		f.Rows = append(f.Rows, r)
+	}
+	return f
+}
+
+// bases says which bases an aspect may have. Not assessed comes first and is what nobody changed.
+func bases(a houvast.Aspect, chosen string, looked, tagged bool) []option {
+	noTag := !tagged || a == houvast.AspectAge || a == houvast.AspectAct
+	all := []option{{Value: string(houvast.BasisNotAssessed)}, {Value: string(houvast.BasisStated)},
+		{Value: string(houvast.BasisList), Off: noTag}, {Value: string(houvast.BasisSeen), Off: !looked, Seen: true}}
+	for i := range all {
+		all[i].On = all[i].Value == chosen
+	}
+	return all
+}
+
+// A choice is one of the eight buttons.
+type choice struct{ Value, Key, Consequence string }
+
+func (g *Pages) choices() (all []choice) {
+	for i, d := range houvast.Decisions() {
+		c := choice{string(d), strconv.Itoa(i + 1), "decision." + string(d) + ".consequence"}
+		if d == houvast.DecideDrawn { // what the rule here really does
+			c.Consequence = "casework.drawn." + drawnRule(g.P.Settings.Drawn) + ".consequence"
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func drawnRule(d review.DrawnPolicy) string {
+	switch {
+	case d.Report:
+		return "report"
+	case d.Keep:
+		return "keep"
+	}
+	return "remove"
+}
