@@ -62,6 +62,7 @@ func TestPagesInEveryLanguage(t *testing.T) {
 var (
 	keyLike  = regexp.MustCompile(`\b(entry|site|problem|profile|staff|count)\.[a-z_]+`)
 	fieldID  = regexp.MustCompile(`<(?:input|select|textarea)[^>]*>`)
+	hidden   = regexp.MustCompile(`<div hidden>.*?</div>`)
 	idOf     = regexp.MustCompile(` id="([^"]+)"`)
 	refusals = regexp.MustCompile(`(?i) style="|<style|<script>| on[a-z]+="|javascript:`)
 )
@@ -90,8 +91,8 @@ func (r *rig) whole(what string, got reply) {
 		}
 		ids[m[1]] = true
 	}
-	for _, field := range fieldID.FindAllString(main[:strings.Index(main, "</main>")], -1) {
-		if strings.Contains(field, "hidden") || strings.Contains(field, `type="radio"`) || strings.Contains(field, `type="checkbox"`) {
+	for _, field := range fieldID.FindAllString(hidden.ReplaceAllString(main[:strings.Index(main, "</main>")], ""), -1) {
+		if strings.Contains(field, `type="hidden"`) || strings.Contains(field, `type="radio"`) || strings.Contains(field, `type="checkbox"`) {
 			continue // the last two stand in their labels
 		}
 		if id := idOf.FindStringSubmatch(field); id == nil || !strings.Contains(got.body, `<label for="`+id[1]+`"`) {
