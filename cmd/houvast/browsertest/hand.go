@@ -164,7 +164,8 @@ const describe = `e => {
 	if (!e || e === document.body || e === document.documentElement) return "";
 	let s = e.tagName.toLowerCase();
 	if (e.id) s += "#" + e.id;
-	for (const a of ["name", "value", "href", "data-key"]) if (!e.id && e.hasAttribute(a) && a !== "value" | e.type === "radio" | e.localName === "button") s += "[" + a + "=" + JSON.stringify(e.getAttribute(a)) + "]";
+	const tells = e.id ? [] : e.type === "radio" || e.localName === "button" ? ["name", "value", "data-key"] : ["name", "href"];
+	for (const a of tells) if (e.hasAttribute(a)) s += "[" + a + "=" + JSON.stringify(e.getAttribute(a)) + "]";
 	const text = (e.getAttribute("aria-label") || e.innerText || "").trim().replace(/\s+/g, " ");
 	return text ? s + " " + JSON.stringify(text.slice(0, 40)) : s;
 }`

@@ -10,7 +10,8 @@ import (
 func TestHands(t *testing.T) {
 	const body = `<main><h1>Hands</h1><p class="tall"></p><label>Name <input id="name"></label>
 		<button id="b" type="button">press</button><a id="go" href="/page/next">go</a><div class="over"><button id="under">under</button><div class="lid"></div></div>
-		<button id="off" disabled>off</button></main>`
+		<select id="pick"><option>1</option><option>2</option></select><input type="checkbox" id="box">
+		<input type="radio" name="r" id="r1"><input type="radio" name="r" id="r2"><button id="off" disabled>off</button></main>`
 	const script = `window.told = [];
 		for (const kind of ["pointerdown", "pointerup", "click", "keydown", "keyup", "keypress"])
 			document.addEventListener(kind, e => told.push([kind, e.key ?? "", e.target.id, e.repeat ? "repeat" : "", e.isTrusted ? "" : "false"].join(" ").trim().replace(/ +/g, " ")));
@@ -49,6 +50,15 @@ func TestHands(t *testing.T) {
 	told("let go", "keyup b", "click b")
 	tab.Press("Escape")
 	told("escape", "keydown Escape b", "keyup Escape b")
+	tab.TabTo("#pick")
+	tab.Press("ArrowDown")
+	tab.TabTo("#box")
+	tab.Press(" ")
+	tab.TabTo("#r1")
+	tab.Press("ArrowDown")
+	if Eval[bool](tab, `pick.value !== "2" || !box.checked || !document.querySelector("#r2").checked`) {
+		t.Error("a list, a box or a choice does not follow the keyboard")
+	}
 	tab.TabTo("#go")
 	tab.Follow(func() { tab.Press("Enter") })
 	if tab.URL() != site.at("next") || tab.Text("h1") != "Next" || tab.Count("h1") != 1 || !strings.Contains(tab.HTML(), "<h1>Next</h1>") {
@@ -57,8 +67,8 @@ func TestHands(t *testing.T) {
 
 	tab.Open(site.at("hands"))
 	for what, try := range map[string]func(*Tab){
-		"#under is covered by div": func(tab *Tab) { hurry(tab, 500).Click("#under") },
-		"#off is disabled":         func(tab *Tab) { hurry(tab, 500).Click("#off") },
+		"#under is covered by div": func(tab *Tab) { hurry(tab, 300).Click("#under") },
+		"#off is disabled":         func(tab *Tab) { hurry(tab, 300).Click("#off") },
 		"#nowhere is there":        func(tab *Tab) { hurry(tab, 100).Text("#nowhere") },
 		"Tab does not reach #off":  func(tab *Tab) { tab.TabTo("#off") },
 		"the moon":                 func(tab *Tab) { hurry(tab, 100).Await("the moon", "false") },
@@ -81,7 +91,7 @@ func TestHands(t *testing.T) {
 // TestBlur wants what a window says when somebody turns away from it and back, and another tab at the
 // same time to keep its focus.
 func TestBlur(t *testing.T) {
-	site := serve(t, map[string]content{"blur": {body: clean, script: `window.told = []; addEventListener("blur", e => told.push("blur " + e.isTrusted));
+	site := serve(t, map[string]content{"blur": {body: clean + `<button id="hold">hold</button>`, script: `window.told = []; addEventListener("blur", e => told.push("blur " + e.isTrusted));
 		addEventListener("focus", e => told.push("focus " + e.isTrusted)); document.addEventListener("visibilitychange", () => told.push("hidden " + document.hidden))`}}, nil)
 	tab, other := Shared(t).Tab(t, Options{}), Shared(t).Tab(t, Options{})
 	tab.Open(site.at("blur"))
@@ -95,6 +105,18 @@ func TestBlur(t *testing.T) {
 	slices.Sort(got)
 	if want := []string{"blur true", "focus true", "hidden false", "hidden true"}; !slices.Equal(got, want) {
 		t.Errorf("the window says %q, want %q", got, want)
+	}
+	for what, hold := range map[string]func(func()){
+		"a button":     func(during func()) { tab.Hold("#hold", during) },
+		"a key":        func(during func()) { tab.TabTo("#hold"); tab.HoldKey(" ", during) },
+		"another key ": func(during func()) { tab.TabTo("#hold"); tab.HoldKey("n", func() { tab.Press("Escape"); during() }) },
+	} {
+		Eval[int](tab, "told.length = 0")
+		hold(func() { tab.Blur() })
+		tab.Focus()
+		if got := Eval[[]string](tab, "told"); !slices.Contains(got, "blur true") {
+			t.Errorf("turning away while %s is held: %q", what, got)
+		}
 	}
 	if still := Eval[[]string](other, "told"); len(still) > 0 || !Eval[bool](other, "document.hasFocus()") {
 		t.Errorf("the other window was told %q", still)

@@ -70,6 +70,7 @@ func TestKeyboard(t *testing.T) {
 		"trap":      {body: three, script: hold},
 		"trap-end":  {body: three, script: strings.ReplaceAll(hold, "two", "three")},
 		"pair":      {body: three, script: `document.querySelector("#three").addEventListener("focus", () => document.querySelector("#one").focus())`},
+		"couple":    {body: `<main><h1>Two</h1><button id="one">1</button><button id="two">2</button></main>`, script: `document.addEventListener("keydown", e => { if (e.key !== "Tab") return; e.preventDefault(); document.querySelector(document.activeElement.id === "one" ? "#two" : "#one").focus() })`},
 		"blind":     {body: three, style: `#two:focus { outline: none }`},
 		"quiet":     {body: three, style: `#two:focus { outline: 2px solid transparent }`},
 		"other-way": {body: three, style: `#two:focus { outline: none; box-shadow: 0 0 0 3px #06c }`},
@@ -81,7 +82,8 @@ func TestKeyboard(t *testing.T) {
 		"many": nil, "dialog": nil, "other-way": nil,
 		"trap":     {"! Tab does not let go of button#two"},
 		"trap-end": {"! Tab does not let go of button#three"},
-		"pair":     {"! Tab does not"},
+		"pair":     {"! Tab goes round and does not leave"},
+		"couple":   {"! Tab goes round and does not leave"},
 		"blind":    {`! button#two "2" does not show that it has the focus`},
 		"quiet":    {`! button#two "2" does not show that it has the focus`},
 		"covered":  {`! button#one "1" is covered`},
@@ -102,6 +104,9 @@ func TestKeyboard(t *testing.T) {
 			}
 			if page == "many" && len(path) < 12 {
 				t.Errorf("a short walk:\n%s", all)
+			}
+			if again, same := tab.KeyboardTrap(); again != ok || !slices.Equal(path, same) {
+				t.Errorf("a second walk is another:\n%s\nand\n%s", all, strings.Join(same, "\n"))
 			}
 			if faults := tab.Faults(); len(faults) > 0 {
 				t.Errorf("the walk left faults: %v", faults)
