@@ -13,7 +13,7 @@
 //   - Locking holds even where it cannot be recorded: a session that could not be locked is taken from
 //     its browser. It clears nothing else, so a claim is still held; but what was on the screen does not
 //     come back by itself, since unlocking leads to the first page.
-//   - Whoever locks or ends a session ends its renditions first, see Viewer.
+//   - Whoever locks or ends a session first makes useless what was granted in it, see Viewer.
 //   - The first-run link is taken when the account stands, and not before: a password that was too short
 //     does not use it up. That there is one first account and never two is held by the database.
 //   - A report of the content policy says which directive broke, in one of its known names. Nothing else
@@ -61,9 +61,9 @@ type Pages struct {
 	broken reports
 }
 
-// A Viewer holds renditions in memory. A *reveal.Viewer is one.
+// A Viewer gives out renditions. A *reveal.Viewer is one.
 type Viewer interface {
-	// EndSession forgets every address and rendition that was made for a session.
+	// EndSession makes useless every address that was granted to a session.
 	EndSession(session string)
 }
 

@@ -109,7 +109,7 @@ func TestNextStaysHere(t *testing.T) {
 		r.hire("alice", access.Admin)
 		tested := map[string]string{}
 		for next, want := range map[string]string{
-			"": firstPage, "/": firstPage, "/console": firstPage, "//evil.example/": firstPage, "https://evil.example/console/": firstPage, "https:": firstPage,
+			"": firstPage, "/": firstPage, "/console": firstPage, "//evil.example/": firstPage, "//evil.example/console/cases": firstPage, "https://evil.example/console/": firstPage, "https:": firstPage,
 			"https:/console/": firstPage, `\\evil.example`: firstPage, `/\evil.example`: firstPage, `/console/\evil`: firstPage, "/console/%5cevil": firstPage,
 			"/console/../../x": firstPage, "/console/..": firstPage, "/console/%2e%2e/x": firstPage, "/console//evil.example": firstPage,
 			"/console/%2fevil.example": firstPage, "javascript:alert(1)": firstPage, "/api/v1/users": firstPage, "/console/\r\nSet-Cookie: a=b": firstPage,
