@@ -147,6 +147,7 @@ func TestReasons(t *testing.T) {
 	reasons := group(t, "hashing/decode/decode.go", "Empty")
 	reasons = append(reasons, group(t, "hashing/hashing.go", "LittleDetail")...)
 	reasons = append(reasons, constants(t, "internal/sandbox", "Reason")...)
+	reasons = append(reasons, group(t, "internal/pipeline/reveal/reveal.go", "ReasonGone")...)
 	if len(reasons) < 3 {
 		t.Fatalf("found only the reasons %q", reasons)
 	}

@@ -82,21 +82,23 @@ export function reveal(): () => void {
   };
 
   for (const button of box.querySelectorAll<HTMLButtonElement>("[data-hold]")) {
+    // A press on another button takes the focus from this one, and must not hide what that one shows.
+    const release = () => now?.button === button && hide();
     button.addEventListener("pointerdown", (e) => {
       if (e.button !== 0) return;
       button.setPointerCapture(e.pointerId);
       show(button, true);
     });
-    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) button.addEventListener(end, hide);
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) button.addEventListener(end, release);
     button.addEventListener("keydown", (e) => {
       if (e.key !== " ") return;
       e.preventDefault();
       if (!e.repeat) show(button, true);
     });
     button.addEventListener("keyup", (e) => {
-      if (e.key === " ") hide();
+      if (e.key === " ") release();
     });
-    button.addEventListener("blur", hide);
+    button.addEventListener("blur", release);
     button.addEventListener("contextmenu", (e) => e.preventDefault());
   }
   for (const button of box.querySelectorAll<HTMLButtonElement>("[data-toggle]")) {

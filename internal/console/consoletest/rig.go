@@ -113,6 +113,7 @@ func (r *Rig) open(w store.Writer) {
 		return err
 	}))
 	r.Desk, r.Gate, r.Viewer = desk.Desk{Pipeline: p}, access.NewGate(r.Clock), reveal.New(p, log)
+	t.Cleanup(r.Viewer.Close)
 	r.Tasks = task.NewRunner(w, log, p.Lanes(2), p.Sweeps())
 	for _, run := range []func(context.Context) error{sequencer.Run, r.Tasks.Run} {
 		ctx, stop := context.WithCancel(context.Background())
