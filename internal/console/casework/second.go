@@ -133,6 +133,8 @@ func (g *Pages) after(p *site.Page) error {
 	switch {
 	case c.State == review.Second:
 		v.Title, v.Second = p.Text("casework.after.waiting", "decision", name), "casework.after.second_waits"
+	case review.ConsequenceOf(c.Decision).Second == review.SecondApprover:
+		v.Second = "casework.after.second_approver"
 	case c.SecondedBy != "":
 		v.Second = "casework.after.second_agreed"
 	}
