@@ -71,7 +71,7 @@ func (g *Pages) show(p *site.Page) error {
 		return p.Render("case", g.caseView(p, s, typed{}))
 	case !maySee(p, c):
 		return g.lost(p, notYours(), lostView{})
-	case c.State == review.Open && !overseer(p):
+	case c.State == review.Open && c.ClaimedBy == p.Who.Actor:
 		return g.lost(p, claimLost(), lostView{})
 	}
 	return g.renderSecond(p, id, secondView{})

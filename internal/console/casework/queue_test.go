@@ -66,6 +66,10 @@ func TestExtend(t *testing.T) {
 		equal(t, "script, lost", anna.Script(at+"/extend").Status, 409)
 		says(t, "reader, lost", anna.Post(at+"/extend"), "You do not hold this case")
 		says(t, "page, lost", anna.Get(at), "You do not hold this case")
+		dora := r.Hire("dora", access.Reviewer, access.Approver) // sees every case, and must still read that hers is gone
+		at = pull(t, dora)
+		r.Clock.Advance(review.ClaimTime + 1)
+		says(t, "page of an overseer, lost", dora.Get(at), "You do not hold this case")
 	})
 }
 
