@@ -1,0 +1,97 @@
+package keeping
+
+import (
+	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/internal/access"
+	"github.com/houvast/houvast/internal/console/site"
+)
+
+type staffView struct {
+	Users                          []access.User
+	Next                           string
+	Name                           string // as it was typed
+	Roles                          []choice
+	Wrong                          *wrong
+	MinPassword                    int
+	MayAdd, MayDisable, MaySignOut bool
+}
+
+func (k *Pages) staff(p *site.Page) error { return k.showStaff(p, "", nil) }
+
+func (k *Pages) showStaff(p *site.Page, name string, failed error) error {
+	v := staffView{Name: name, MinPassword: access.MinPassword, MayAdd: p.May("users.add"), MayDisable: p.May("users.disable"), MaySignOut: p.May("users.signout")}
+	if v.Wrong = again(p, failed, map[string]string{"bad-name": "name", "name-taken": "name", "bad-password": "password",
+		"passwords-differ": "repeat", "bad-roles": "roles"}); failed != nil && v.Wrong == nil {
+		return failed
+	}
+	var from houvast.UserID
+	err := from.UnmarshalText([]byte(p.R.URL.Query().Get("after")))
+	if err == nil {
+		v.Users, err = k.P.Users(p.R.Context(), from, pageSize)
+	}
+	if err != nil {
+		return err
+	}
+	if n := len(v.Users); n == pageSize {
+		v.Next = after("/console/staff", "after", v.Users[n-1].ID.String())
+	}
+	v.Roles = listed(access.Roles(), p.R.PostForm["roles"], "staff.", "keeping.role_hint.")
+	return p.Render("staff", v)
+}
+
+// addUser looks at what is cheap to look at before the password is hashed.
+func (k *Pages) addUser(p *site.Page) error {
+	name, roles := p.Form("name"), many[access.Role](p, "roles")
+	password := p.R.PostForm.Get("password") // as it was typed: a space is a sign like any other
+	_, err := access.CheckRoles(roles)
+	if err == nil && password != p.R.PostForm.Get("repeat") {
+		err = houvast.Errorf("keeping.addUser", houvast.Invalid, "passwords-differ", "the two passwords are not the same")
+	}
+	var hash access.Secret
+	if err == nil {
+		hash, err = k.Gate.Hash(p.R.Context(), name, access.Secret(password))
+	}
+	if err == nil {
+		_, err = k.P.AddUser(p.R.Context(), unkept(p), access.NewUser{Name: name, Roles: roles, Password: hash})
+	}
+	if err != nil {
+		return k.showStaff(p, name, err)
+	}
+	return p.See("/console/staff")
+}
+
+func (k *Pages) disableUser(p *site.Page) error {
+	u, err := k.user(p)
+	if err != nil {
+		return err
+	}
+	ok, err := k.ask(p, sure{Title: p.Text("keeping.user.sure", "name", u.Name), Say: p.Text("keeping.user.disable_how.say"),
+		Button: p.Text("keeping.user.disable_yes"), Action: p.R.URL.Path, Back: "/console/staff"})
+	if !ok {
+		return err
+	}
+	if err := k.P.DisableUser(p.R.Context(), p.Ask(), u.ID); err != nil {
+		return err
+	}
+	return p.See("/console/staff")
+}
+
+func (k *Pages) signOut(p *site.Page) error {
+	u, err := k.user(p)
+	if err != nil {
+		return err
+	}
+	if err := k.P.EndSessions(p.R.Context(), p.Ask(), u.ID); err != nil {
+		return err
+	}
+	return p.See("/console/staff")
+}
+
+// user is whom the path names.
+func (k *Pages) user(p *site.Page) (access.User, error) {
+	id, err := houvast.ParseID[houvast.UserNoun](p.R.PathValue("id"))
+	if err != nil {
+		return access.User{}, err
+	}
+	return k.P.User(p.R.Context(), id)
+}
