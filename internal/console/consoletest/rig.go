@@ -58,6 +58,7 @@ type Rig struct {
 	Office *practice.Clearinghouse
 	Tasks  *task.Runner
 	Site   *site.Site
+	Sealed audit.Keys // with which the log is signed, for audit.Verify
 
 	handler http.Handler
 }
@@ -95,7 +96,8 @@ func (r *Rig) open(w store.Writer) {
 	r.must(err)
 	t.Cleanup(func() { blobs.Close() })
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	sequencer, err := audit.New(w, auditKeys(keys), log)
+	r.Sealed = auditKeys(keys)
+	sequencer, err := audit.New(w, r.Sealed, log)
 	r.must(err)
 	policy, err := evidence.PolicyFor(houvast.ProfilePractice, "US", evidence.Policy{})
 	r.must(err)
