@@ -23,10 +23,12 @@ import (
 	"github.com/houvast/houvast/internal/bank"
 	"github.com/houvast/houvast/internal/blob/dir"
 	"github.com/houvast/houvast/internal/config"
+	"github.com/houvast/houvast/internal/console/site"
 	"github.com/houvast/houvast/internal/evidence"
 	"github.com/houvast/houvast/internal/httpapi"
 	"github.com/houvast/houvast/internal/pipeline"
 	"github.com/houvast/houvast/internal/pipeline/desk"
+	"github.com/houvast/houvast/internal/pipeline/reveal"
 	"github.com/houvast/houvast/internal/report"
 	"github.com/houvast/houvast/internal/review"
 	"github.com/houvast/houvast/internal/sandbox"
@@ -51,6 +53,12 @@ type app struct {
 	tasks   *task.Runner
 	handler http.Handler
 	routes  map[string]string
+
+	viewer     *reveal.Viewer
+	once       *access.Once
+	pages      http.Handler
+	pageRoutes []site.Route
+	where      atomic.Pointer[site.Origins]
 
 	install  atomic.Pointer[pipeline.Installation]
 	auditErr atomic.Pointer[error] // why the sequencer ended
@@ -159,7 +167,11 @@ func (a *app) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	api := &httpapi.API{P: a.desk, Gate: access.NewGate(a.db.Clock()), Words: texts, Adopt: a.adopt, Profile: a.profile, Log: a.log, Version: thisBuild().Version,
+	gate := access.NewGate(a.db.Clock())
+	if err := a.wireConsole(texts, gate); err != nil {
+		return err
+	}
+	api := &httpapi.API{P: a.desk, Gate: gate, Words: texts, Adopt: a.adopt, Profile: a.profile, Log: a.log, Version: thisBuild().Version,
 		Ready: a.checks, Doctor: a.examination, AuditVerify: a.verifyAudit, AuditExport: a.exportAudit}
 	a.handler, err = api.Handler()
 	a.routes = api.Routes()
@@ -276,7 +288,6 @@ func (a *app) loadProfile(ctx context.Context, w store.Writer) error {
 	if err != nil || !ok && a.cfg.Profile == "" {
 		return err
 	}
-	own := evidence.Policy{Law: a.cfg.Retention.Law, Days: a.cfg.Retention.Days, Source: a.cfg.Retention.Source}
 	profile, jurisdiction := c.Profile, c.Jurisdiction
 	if a.cfg.Profile != "" {
 		profile, jurisdiction = houvast.InstallationProfile(a.cfg.Profile), a.cfg.Jurisdiction
@@ -286,7 +297,7 @@ func (a *app) loadProfile(ctx context.Context, w store.Writer) error {
 			return err
 		}
 	}
-	policy, err := evidence.PolicyFor(profile, jurisdiction, own)
+	policy, err := evidence.PolicyFor(profile, jurisdiction, a.ownRetention())
 	if err != nil {
 		return err
 	}
@@ -386,6 +397,9 @@ func (a *app) close() {
 		a.stop()
 	}
 	a.wg.Wait()
+	if a.viewer != nil {
+		a.viewer.Close()
+	}
 	if a.pool != nil {
 		a.pool.Close()
 	}

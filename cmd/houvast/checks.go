@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/houvast/houvast"
@@ -23,6 +24,7 @@ func (a *app) checks(ctx context.Context) []httpapi.Check {
 		a.checkProfile(),
 		a.checkRecipient(),
 		a.checkInsecure(),
+		a.checkConsole(),
 	}
 }
 
@@ -76,6 +78,21 @@ func (a *app) checkInsecure() httpapi.Check {
 		return httpapi.Check{Name: "transport", Warn: true, Detail: "plain http beyond this machine is allowed", Hint: "set [tls], or insecure = false"}
 	}
 	return httpapi.Check{Name: "transport", OK: true}
+}
+
+// checkConsole says where a browser finds the pages, and warns when nobody can sign in there: a browser
+// keeps the session's cookie only from https, or from this machine.
+func (a *app) checkConsole() httpapi.Check {
+	o := a.origins()
+	if o.Console == "" {
+		return httpapi.Check{Name: "console", OK: true, Detail: "this process has no pages"}
+	}
+	c := httpapi.Check{Name: "console", OK: true, Detail: o.Console + ", renditions from " + o.Media}
+	at, err := url.Parse(o.Console)
+	if err == nil && at.Scheme == "http" && at.Hostname() != "localhost" && !strings.HasSuffix(at.Hostname(), ".localhost") && !isLocal(at.Hostname()) {
+		c.Warn, c.Hint = true, "browsers keep no session from plain http: nobody can sign in; set [tls], or [url] console to the https address of a proxy"
+	}
+	return c
 }
 
 // broken returns why this process must end: after a failed fsync nobody can know what the disk holds,

@@ -34,8 +34,8 @@ type sabotage struct {
 // Help is what --help says beyond the list of flags.
 func (*demoCmd) Help() string {
 	return `A throw-away installation with pictures drawn by code and a practice clearinghouse: nothing filed reaches anybody. ` +
-		`It walks from upload to receipt to lawful destruction as a platform, two reviewers, an approver and an auditor would, with a clock that it ` +
-		`moves. Without --once it then stays up, so that you can look around.`
+		`It prints a link for each kind of user, with work waiting, and stays up until you stop it. With --once it walks by itself from upload to ` +
+		`receipt to lawful destruction, as a platform, two reviewers, an approver and an auditor would, with a clock that it moves.`
 }
 
 // A demoResult is what --json prints. Every figure is read back: from the database by the commands,
@@ -85,11 +85,11 @@ func (c *demoCmd) Run(ctx context.Context, e *env) (err error) {
 	defer cancel()
 	stop, err := d.setUp(ctx)
 	defer stop()
+	if err == nil && !c.Once {
+		return d.visit(ctx)
+	}
 	if err == nil {
 		err = d.walk(ctx)
-	}
-	if err == nil && !c.Once {
-		err = d.stay(ctx)
 	}
 	if err == nil {
 		err = d.tryDestroyed(ctx, stop)
@@ -142,7 +142,7 @@ func (d *demo) setUp(ctx context.Context) (stop func(), err error) {
 	}
 	d.say("The server, as houvast serve starts it, on data in %s", d.data)
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
-	if d.server, err = startServer(ctx, cfg, d.clock, logger, []string{"api", "work"}); err != nil {
+	if d.server, err = startServer(ctx, cfg, d.clock, logger, []string{"api", "console", "work"}); err != nil {
 		return stop, err
 	}
 	ends = append(ends, d.server.stop)
@@ -167,7 +167,7 @@ func (d *demo) config() (config.Config, error) {
 			return cfg, houvast.Wrap("demo", err)
 		}
 	}
-	cfg.Data, cfg.Listen, cfg.PublicListen, cfg.MediaListen = d.data, "localhost:0", "", ""
+	cfg.Data, cfg.Listen, cfg.PublicListen = d.data, "localhost:0", ""
 	cfg.Profile, cfg.Jurisdiction = string(houvast.ProfilePractice), "US"
 	cfg.Withhold = config.Withhold{Enabled: true, ExpiresHours: 72, Webhook: d.platform.url, SecretFile: secret}
 	cfg.Recipients = []config.Recipient{{Name: "practice", Environment: "practice", URL: d.house.URL, User: d.house.User, PasswordFile: password}}
@@ -198,19 +198,6 @@ func (c *movedClock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.by += d
-}
-
-// stay leaves the server up until the demo is interrupted.
-func (d *demo) stay(ctx context.Context) error {
-	d.say("\nIt stays up until you press Ctrl-C.\n")
-	d.say("  API        %s/api/openapi.json", d.server.url)
-	d.say("  data       %s", d.data)
-	for _, name := range []string{"ria", "ben", "ada"} {
-		d.say("  %-9s  password %s", name, d.people[name])
-	}
-	d.say("  try        houvast case list --data %s", d.data)
-	<-ctx.Done()
-	return nil
 }
 
 // judge says whether every step held.

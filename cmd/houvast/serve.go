@@ -23,22 +23,24 @@ import (
 
 type serveCmd struct {
 	dataFlags
-	Listen       string   `placeholder:"ADDR" help:"Address of the API, host:port."`
+	Listen       string   `placeholder:"ADDR" help:"Address of the console and the API, host:port."`
+	MediaListen  string   `placeholder:"ADDR" help:"Address of the renditions, host:port; where the console listens when left out."`
 	Profile      string   `placeholder:"P" help:"What this installation is: platform, hotline, helpline, police or practice. Chosen once."`
 	Jurisdiction string   `placeholder:"CC" help:"Whose law it follows, two letters such as NL. Chosen once."`
-	Surfaces     []string `default:"api,work" enum:"api,work" help:"What this process does: api answers requests, work answers doorbells."`
+	Surfaces     []string `default:"api,console,work" enum:"api,console,work" help:"What this process does: api answers programs, console people, work answers doorbells."`
 	JSON         bool     `name:"json" help:"Print the addresses as one JSON object when ready."`
 }
 
 // Help is what --help says beyond the list of flags.
 func (*serveCmd) Help() string {
 	return `The server. Until a profile and a jurisdiction are chosen it receives nothing; once chosen they stay. ` +
-		`There is no default account and no default password: add people with "houvast user add".`
+		`There is no default account and no default password: while there is no account, each start prints a link that makes the first one, once. ` +
+		`Pictures are shown from a host name of their own, media. before the console's, so that no cookie reaches them.`
 }
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, e *env) error {
-	cfg, err := c.config(e, map[string]string{"listen": c.Listen, "profile": c.Profile, "jurisdiction": strings.ToUpper(c.Jurisdiction)})
+	cfg, err := c.config(e, map[string]string{"listen": c.Listen, "media_listen": c.MediaListen, "profile": c.Profile, "jurisdiction": strings.ToUpper(c.Jurisdiction)})
 	if err != nil {
 		return err
 	}
@@ -58,11 +60,27 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 }
 
 func (c *serveCmd) announce(e *env, s *server) error {
+	link := ""
+	if slices.Contains(c.Surfaces, "console") {
+		var err error
+		if link, err = s.app.startLink(context.Background()); err != nil {
+			return err
+		}
+	}
 	if c.JSON {
-		return e.printJSON(map[string]string{"url": s.url, "control": s.control})
+		line := map[string]string{"url": s.url, "control": s.control, "media": s.app.origins().Media}
+		if link != "" {
+			line["start"] = link
+		}
+		return e.printJSON(line)
 	}
 	if err := e.printf("listening on %s\n", s.url); err != nil {
 		return err
+	}
+	if link != "" {
+		if err := e.printf("the first account is made with this link, once: %s\n", link); err != nil {
+			return err
+		}
 	}
 	for _, check := range s.app.checks(context.Background()) {
 		if check.OK && !check.Warn {
@@ -113,8 +131,8 @@ func startServer(ctx context.Context, cfg config.Config, clock houvast.Clock, lo
 		s.stop()
 		return nil, err
 	}
-	if slices.Contains(surfaces, "api") {
-		if err := s.listenAPI(cfg); err != nil {
+	if slices.Contains(surfaces, "api") || slices.Contains(surfaces, "console") {
+		if err := s.listen(cfg, surfaces); err != nil {
 			s.stop()
 			return nil, err
 		}
@@ -143,30 +161,48 @@ func (d discardLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (s *server) listenAPI(cfg config.Config) error {
+// listen opens the network: the pages, the API and the renditions on one address, told apart by host
+// name and path; the renditions on one of their own if the configuration says so.
+func (s *server) listen(cfg config.Config, surfaces []string) error {
 	if cfg.TLS.CertFile != "" { // before anybody is told that we are ready
 		if _, err := tls.LoadX509KeyPair(cfg.TLS.CertFile, cfg.TLS.KeyFile); err != nil {
 			return houvast.Errorf("serve", houvast.Invalid, "tls", "the certificate cannot be used: %w", err).
 				WithHint("check [tls] cert_file and key_file")
 		}
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return listenError(cfg.Listen, err)
+	front := &front{app: s.app, api: slices.Contains(surfaces, "api"), pages: slices.Contains(surfaces, "console")}
+	var err error
+	if s.url, err = s.open(cfg, cfg.Listen, front); err != nil {
+		return err
 	}
-	hs := newHTTP(s.app.handler, s.app.log)
+	media := ""
+	if cfg.MediaListen != "" && front.pages {
+		if media, err = s.open(cfg, cfg.MediaListen, front); err != nil {
+			return err
+		}
+	}
+	s.app.settle(s.url, media)
+	return nil
+}
+
+// open listens on one address and returns how a browser on this machine finds it.
+func (s *server) open(cfg config.Config, addr string, h http.Handler) (string, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", listenError(addr, err)
+	}
+	hs := newHTTP(h, s.app.log)
 	scheme := "http"
 	if cfg.TLS.CertFile != "" {
 		scheme = "https"
 	}
-	s.url = scheme + "://" + shownHost(cfg.Listen, ln.Addr())
 	s.serve(hs, func() error {
 		if scheme == "https" {
 			return hs.ServeTLS(ln, cfg.TLS.CertFile, cfg.TLS.KeyFile)
 		}
 		return hs.Serve(ln)
 	})
-	return nil
+	return scheme + "://" + shownHost(addr, ln.Addr()), nil
 }
 
 // shownHost is the address to print: the name that was asked for with the port that was got.

@@ -39,6 +39,9 @@ func (p *Pipeline) Decide(ctx context.Context, ask Ask, id houvast.CaseID, v rev
 		if err != nil {
 			return out, done, err
 		}
+		if v.Role == "" && v.Decision == houvast.DecideDrawn && p.Settings.Drawn.Report {
+			return out, done, review.RoleMissing()
+		}
 		words, err := p.sealWords(ctx, c, v.Words)
 		if err != nil {
 			return out, done, err

@@ -285,3 +285,21 @@ func TestRefusedVerdicts(t *testing.T) {
 		kind(t, "deciding twice", err, houvast.Conflict, "wrong-state")
 	})
 }
+
+// What the operator's rule makes of a drawing is a report like any other: it needs the uploader's role.
+func TestDrawnReportNeedsARole(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		data := picture(1)
+		h.bank("list", houvast.ChildAbuse, houvast.Verified, "sha256", rowSHA256(data))
+		id := h.bring(data, facts())
+		h.quiet()
+		c, _, err := h.NextCase(t.Context(), ask("alice", "review.next"))
+		equal(t, "the case", must(t, c, err).Item, id)
+		h.Settings.Drawn = review.DrawnPolicy{Report: true}
+		_, err = h.Decide(t.Context(), ask("alice", "cases.decide"), c.ID, review.Verdict{Decision: houvast.DecideDrawn})
+		kind(t, "without a role", err, houvast.Invalid, "role-missing-for-report")
+		h.Settings.Drawn = review.DrawnPolicy{}
+		out, err := h.Decide(t.Context(), ask("alice", "cases.decide"), c.ID, review.Verdict{Decision: houvast.DecideDrawn})
+		equal(t, "control: nothing is reported", must(t, out, err).State, review.Second)
+	})
+}

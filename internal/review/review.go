@@ -199,8 +199,7 @@ func (v Verdict) check(looked, tagged bool) error {
 	}
 	cons := ConsequenceOf(v.Decision)
 	if v.Role == "" && (cons.Report == ReportDraft || cons.Report == ReportEscalated || v.Pressure) {
-		return houvast.Errorf(op, houvast.Invalid, "role-missing-for-report", "say which role the uploader plays before a report is drafted").
-			WithHint("uploader, child, both, peer or unknown; a child is never the reported person")
+		return RoleMissing()
 	}
 	if v.Role != "" && !oneOf(v.Role, [5]houvast.Role(houvast.Roles())) {
 		return houvast.Errorf(op, houvast.Invalid, "bad-role", "there is no such role of an uploader")
@@ -216,6 +215,12 @@ func (v Verdict) check(looked, tagged bool) error {
 		return houvast.Errorf(op, houvast.TooLarge, "words-too-long", "at most %d characters", maxWords)
 	}
 	return checkObservations(v.Observations, looked, tagged)
+}
+
+// RoleMissing is what a verdict is told that drafts a report and says no role.
+func RoleMissing() error {
+	return houvast.Errorf("review.Decide", houvast.Invalid, "role-missing-for-report", "say which role the uploader plays before a report is drafted").
+		WithHint("uploader, child, both, peer or unknown; a child is never the reported person")
 }
 
 func oneOf[T comparable, A [5]T | [8]T](v T, all A) bool {

@@ -1,5 +1,6 @@
 // The console's script. Pages are made by the server and work without it, all but looking at a
 // picture: that must be held, hidden and measured here. Nothing is written into a page as markup.
+import { enter } from "./enter";
 import { heartbeat } from "./heartbeat";
 import { keys } from "./keys";
 import { panic } from "./panic";
@@ -9,5 +10,6 @@ import { waiting } from "./waiting";
 const hide = reveal();
 panic(hide);
 keys();
+enter();
 heartbeat(hide);
 waiting();

@@ -112,11 +112,12 @@ export function reveal(): () => void {
   return hide;
 }
 
-/** Lets the step after a level be asked for. The server decides; this only shows it. */
+/** Lets the step after a level be asked for, and what was seen be said. The server decides; this only shows it. */
 function unlock(box: HTMLElement, level: string): void {
   const steps = [...box.querySelectorAll<HTMLElement>("[data-level]")];
   const next = steps[steps.findIndex((s) => s.dataset.level === level) + 1];
   next?.querySelectorAll("button").forEach((b) => (b.disabled = false));
+  document.querySelectorAll<HTMLOptionElement>("option[data-seen]").forEach((o) => (o.disabled = false));
 }
 
 /** Asks until the pictures are made, and says so when they cannot be. */

@@ -209,6 +209,9 @@ func (s *Site) admit(p *Page) error {
 	rule, _ := access.RuleFor(p.Op)
 	if p.Token != "" {
 		who, err := s.Who(p.R.Context(), p.Token)
+		if err == nil && who.Kind != access.KindUser { // a program's key is no session, whatever cookie it comes in
+			err = houvast.Errorf("site", houvast.Unauthenticated, "bad-credential", "the cookie holds no session")
+		}
 		switch {
 		case err == nil:
 			p.Who = who
