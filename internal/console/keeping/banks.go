@@ -91,7 +91,7 @@ type refusal struct {
 func (k *Pages) bank(p *site.Page) error { return k.showBank(p, nil, nil) }
 
 func (k *Pages) showBank(p *site.Page, in *imported, failed error) error {
-	w := again(p, failed, map[string]string{"import-refused": "file", "import-empty": "file", "import-too-large": "file", "import-broken": "file"})
+	w := again(p, failed, map[string]string{"import-header": "file", "import-empty": "file", "import-too-large": "file", "import-broken": "file"})
 	if failed != nil && w == nil {
 		return failed
 	}
@@ -147,6 +147,9 @@ func (l *list) Read(b []byte) (int, error) {
 
 // blame turns an error of an import that came from the sender's side into one that says so.
 func (l *list) blame(err error) error {
+	if l.broke == nil && houvast.CodeOf(err) == "import-refused" {
+		return houvast.Errorf("keeping.importBank", houvast.Invalid, "import-header", "the first line does not name the columns: %w", err)
+	}
 	if l.broke == nil {
 		return err
 	}

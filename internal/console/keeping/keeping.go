@@ -169,6 +169,14 @@ func many[T ~string](p *site.Page, field string) (out []T) {
 // after returns the address of the next part of a list.
 func after(path, name, value string) string { return path + "?" + url.Values{name: {value}}.Encode() }
 
+// first returns the address of the beginning of a list, "" when the page shows it.
+func first(p *site.Page, path string) string {
+	if p.R.URL.RawQuery == "" {
+		return ""
+	}
+	return path
+}
+
 // told returns the text of a key that is made of a word of the program, and whether there is one.
 func told(p *site.Page, key string) (string, bool) {
 	m, ok := p.Words().Lookup(p.Lang, strings.ReplaceAll(key, "-", "_"))

@@ -18,10 +18,9 @@ import (
 const undecidedDays = int(evidence.UndecidedHold / (24 * time.Hour))
 
 type technicalView struct {
-	Items []item.Technical
-	Next  string
-	Paged bool
-	Hours int // that bytes are kept
+	Items       []item.Technical
+	Next, First string // paths; "" = none
+	Hours       int    // that bytes are kept
 }
 
 // technical lists what could not be looked at and still has its bytes, oldest first.
@@ -38,7 +37,7 @@ func (k *Pages) technical(p *site.Page) error {
 	if err != nil {
 		return err
 	}
-	v := technicalView{Items: found, Paged: s != "", Hours: int(k.P.Settings.CouldNotLook.Hours())}
+	v := technicalView{Items: found, First: first(p, "/console/technical"), Hours: int(k.P.Settings.CouldNotLook.Hours())}
 	if n := len(found); n >= pageSize {
 		v.Next = after("/console/technical", "after", found[n-1].Received.Format(time.RFC3339Nano))
 	}
@@ -46,9 +45,9 @@ func (k *Pages) technical(p *site.Page) error {
 }
 
 type evidenceView struct {
-	Kept  []keptLine
-	Next  string
-	Paged bool
+	Kept        []keptLine
+	Next, First string // paths; "" = none
+	MayCase     bool
 }
 
 // A keptLine is a piece of evidence with the rule that keeps it in words.
@@ -69,9 +68,9 @@ func (k *Pages) evidence(p *site.Page) error {
 	if err != nil {
 		return err
 	}
-	v := evidenceView{Paged: s != ""}
+	v := evidenceView{First: first(p, "/console/evidence"), MayCase: p.May("cases.get")}
 	for _, e := range found {
-		v.Kept = append(v.Kept, keptLine{e, ruleOf(p, e.Why)})
+		v.Kept = append(v.Kept, keptLine{e, ruleOf(p, e.Why, v.MayCase)})
 	}
 	if n := len(found); n == pageSize {
 		v.Next = after("/console/evidence", "after", found[n-1].ID.String())
@@ -79,12 +78,16 @@ func (k *Pages) evidence(p *site.Page) error {
 	return p.Render("kept", v)
 }
 
-// ruleOf says by which rule evidence is kept: one of three of the room's own, or a decision.
-func ruleOf(p *site.Page, why string) string {
+// ruleOf says by which rule evidence is kept: one of three of the room's own, or a decision. Which one is
+// for whoever may see the case.
+func ruleOf(p *site.Page, why string, mayCase bool) string {
 	if text, ok := told(p, "keeping.kept.why."+why); ok {
 		return text
 	}
 	if decision, ok := told(p, "decision."+why+".name"); ok {
+		if !mayCase {
+			return p.Text("keeping.kept.some_decision")
+		}
 		return p.Text("keeping.kept.decided", "decision", decision)
 	}
 	return why

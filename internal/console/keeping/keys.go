@@ -1,6 +1,8 @@
 package keeping
 
 import (
+	"strings"
+
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/access"
 	"github.com/houvast/houvast/internal/console/site"
@@ -8,7 +10,7 @@ import (
 
 type keysView struct {
 	Keys                 []access.Key
-	Next                 string
+	Next, First          string // paths; "" = none
 	Name, Source         string // as they were typed
 	Scopes               []choice
 	Wrong                *wrong
@@ -20,7 +22,8 @@ type keysView struct {
 func (k *Pages) keys(p *site.Page) error { return k.showKeys(p, keysView{}, nil) }
 
 func (k *Pages) showKeys(p *site.Page, v keysView, failed error) error {
-	if v.Wrong = again(p, failed, map[string]string{"bad-name": "name", "name-taken": "name", "bad-scopes": "scopes"}); failed != nil && v.Wrong == nil {
+	v.First = first(p, "/console/keys")
+	if v.Wrong = again(p, failed, map[string]string{"bad-name": "name", "bad-source": "source", "name-taken": "name", "bad-scopes": "scopes"}); failed != nil && v.Wrong == nil {
 		return failed
 	}
 	var from houvast.KeyID
@@ -44,6 +47,9 @@ func (k *Pages) showKeys(p *site.Page, v keysView, failed error) error {
 func (k *Pages) createKey(p *site.Page) error {
 	typed := keysView{Name: p.Form("name"), Source: p.Form("source")}
 	secret, made, err := k.P.CreateKey(p.R.Context(), unkept(p), access.NewKey{Name: typed.Name, Source: typed.Source, Scopes: many[access.Scope](p, "scopes")})
+	if houvast.CodeOf(err) == "bad-name" && strings.Contains(err.Error(), "source") { // one code for two fields
+		err = houvast.Errorf("keeping.createKey", houvast.Invalid, "bad-source", "the source cannot be used")
+	}
 	if err != nil {
 		return k.showKeys(p, typed, err)
 	}

@@ -3,6 +3,8 @@ package keeping_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"html"
 	"io"
 	"mime/multipart"
@@ -129,6 +131,12 @@ func id(t *testing.T, page consoletest.Reply, noun, near string) string {
 		t.Fatalf("the page names no %s near %q: %s", noun, near, page.Text())
 	}
 	return found
+}
+
+// digest returns the SHA-256 of a file in hex.
+func digest(file []byte) string {
+	sum := sha256.Sum256(file)
+	return hex.EncodeToString(sum[:])
 }
 
 // lines counts lines of the audit log of an operation.

@@ -8,18 +8,19 @@ import (
 
 type staffView struct {
 	Users                          []access.User
-	Next                           string
-	Name                           string // as it was typed
+	Next, First                    string      // paths; "" = none
+	Refused                        *site.Fault // a change to an account that was not made
+	Name                           string      // as it was typed
 	Roles                          []choice
 	Wrong                          *wrong
 	MinPassword                    int
 	MayAdd, MayDisable, MaySignOut bool
 }
 
-func (k *Pages) staff(p *site.Page) error { return k.showStaff(p, "", nil) }
+func (k *Pages) staff(p *site.Page) error { return k.showStaff(p, staffView{}, nil) }
 
-func (k *Pages) showStaff(p *site.Page, name string, failed error) error {
-	v := staffView{Name: name, MinPassword: access.MinPassword, MayAdd: p.May("users.add"), MayDisable: p.May("users.disable"), MaySignOut: p.May("users.signout")}
+func (k *Pages) showStaff(p *site.Page, v staffView, failed error) error {
+	v.First, v.MinPassword, v.MayAdd, v.MayDisable, v.MaySignOut = first(p, "/console/staff"), access.MinPassword, p.May("users.add"), p.May("users.disable"), p.May("users.signout")
 	if v.Wrong = again(p, failed, map[string]string{"bad-name": "name", "name-taken": "name", "bad-password": "password",
 		"passwords-differ": "repeat", "bad-roles": "roles"}); failed != nil && v.Wrong == nil {
 		return failed
@@ -55,7 +56,7 @@ func (k *Pages) addUser(p *site.Page) error {
 		_, err = k.P.AddUser(p.R.Context(), unkept(p), access.NewUser{Name: name, Roles: roles, Password: hash})
 	}
 	if err != nil {
-		return k.showStaff(p, name, err)
+		return k.showStaff(p, staffView{Name: name}, err)
 	}
 	return p.See("/console/staff")
 }
@@ -65,12 +66,18 @@ func (k *Pages) disableUser(p *site.Page) error {
 	if err != nil {
 		return err
 	}
-	ok, err := k.ask(p, sure{Title: p.Text("keeping.user.sure", "name", u.Name), Say: p.Text("keeping.user.disable_how.say"),
+	say := "keeping.user.disable_how.say"
+	if u.Actor() == p.Who.Actor {
+		say = "keeping.user.disable_own.say"
+	}
+	ok, err := k.ask(p, sure{Title: p.Text("keeping.user.sure", "name", u.Name), Say: p.Text(say),
 		Button: p.Text("keeping.user.disable_yes"), Action: p.R.URL.Path, Back: "/console/staff"})
 	if !ok {
 		return err
 	}
-	if err := k.P.DisableUser(p.R.Context(), p.Ask(), u.ID); err != nil {
+	if err := k.P.DisableUser(p.R.Context(), p.Ask(), u.ID); houvast.KindOf(err) == houvast.Conflict {
+		return k.showStaff(p, staffView{Refused: p.Fault(err)}, nil)
+	} else if err != nil {
 		return err
 	}
 	return p.See("/console/staff")
