@@ -54,6 +54,23 @@ const (
 // over reports whether nothing more will happen.
 func (s State) over() bool { return s == Done || s == Dropped || s == Refused }
 
+// States returns all states, in the order of the walk.
+func States() []State { return []State{Proposed, Approved, Sending, Done, Dropped, Refused} }
+
+// A Part is a group of actions as a list shows them: what somebody must do comes first.
+type Part string
+
+// The parts, in the order of a list. A state is in exactly one.
+const (
+	PartProposed Part = "proposed" // waits for an approver
+	PartRefused  Part = "refused"  // the platform said no: a person must look
+	PartUnderway Part = "underway"
+	PartOver     Part = "over" // done or dropped
+)
+
+// Parts returns all parts in the order of a list.
+func Parts() []Part { return []Part{PartProposed, PartRefused, PartUnderway, PartOver} }
+
 // A Proposal asks for an action. The same key is the same action.
 type Proposal struct {
 	Kind    Kind

@@ -3,6 +3,7 @@ package action
 import (
 	"database/sql"
 	"encoding/json"
+	"math"
 	"strings"
 
 	"github.com/houvast/houvast"
@@ -51,6 +52,25 @@ func first(found []Action, err error) (Action, error) {
 // List returns actions newer than after, oldest first.
 func List(tx *store.Tx, after houvast.ActionID, limit int) ([]Action, error) {
 	return list(tx, "id > $1 ORDER BY id LIMIT $2", after, limit)
+}
+
+// Page returns the actions of a part that come after one of them (0 begins), the one that waits longest
+// first; of what is over the newest first. Reports are not among them: they are shown as reports.
+func Page(tx *store.Tx, part Part, after houvast.ActionID, limit int) ([]Action, error) {
+	switch part {
+	case PartProposed:
+		return list(tx, "state = 'proposed' AND kind <> 'report' AND id > $1 ORDER BY id LIMIT $2", after, limit)
+	case PartRefused:
+		return list(tx, "state = 'refused' AND kind <> 'report' AND id > $1 ORDER BY id LIMIT $2", after, limit)
+	case PartUnderway:
+		return list(tx, "state IN ('approved', 'sending') AND kind <> 'report' AND id > $1 ORDER BY id LIMIT $2", after, limit)
+	case PartOver:
+		if after == 0 {
+			after = math.MaxInt64
+		}
+		return list(tx, "state IN ('done', 'dropped') AND kind <> 'report' AND id < $1 ORDER BY id DESC LIMIT $2", after, limit)
+	}
+	return nil, houvast.Errorf("action.Page", houvast.Invalid, "", "there is no such part of the actions")
 }
 
 // About returns the actions about a subject, oldest first.

@@ -44,12 +44,18 @@ type Content struct {
 // NewContent fills in what the facts say about the incident: its time is that of the upload, or when
 // the platform did not tell it, of the receipt here, and it says which.
 func NewContent(c Content) Content {
-	c.IncidentAt, c.IncidentIs = c.Facts.Upload.UploadedAt, "Time at which the file was uploaded to the service."
+	c.IncidentAt, c.IncidentIs = c.Facts.Upload.UploadedAt, isUploaded
 	if c.IncidentAt.IsZero() {
-		c.IncidentAt, c.IncidentIs = c.Facts.Received, "Time at which the file was received for examination; the time of upload is not known."
+		c.IncidentAt, c.IncidentIs = c.Facts.Received, isReceived
 	}
 	return c
 }
+
+// What a draft says of the time of its incident, unless somebody says it otherwise.
+const (
+	isUploaded = "Time at which the file was uploaded to the service."
+	isReceived = "Time at which the file was received for examination; the time of upload is not known."
+)
 
 // An Amendment is what a person adds to a draft. Empty fields change nothing.
 type Amendment struct {

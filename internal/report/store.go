@@ -3,6 +3,7 @@ package report
 import (
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -49,6 +50,32 @@ func OfCase(tx *store.Tx, c houvast.CaseID) (Report, error) {
 // List returns reports newer than after, oldest first.
 func List(tx *store.Tx, after houvast.ReportID, limit int) ([]Report, error) {
 	return list(tx, "id > $1 ORDER BY id LIMIT $2", after, limit)
+}
+
+// Page returns the reports of a part that come after one of them (0 begins), the one that waits longest
+// first; of what is over the newest first. by, when not empty, keeps to the reports of cases that they
+// decided.
+func Page(tx *store.Tx, part Part, by houvast.Actor, after houvast.ReportID, limit int) ([]Report, error) {
+	const mine = " AND ($1 = '' OR drafted_by = $1)"
+	switch part {
+	case PartDraft:
+		return list(tx, "state = 'draft'"+mine+" AND id > $2 ORDER BY id LIMIT $3", string(by), after, limit)
+	case PartUnderway:
+		return list(tx, "state NOT IN ('draft', 'finished', 'retracted', 'needs_human')"+mine+" AND id > $2 ORDER BY id LIMIT $3", string(by), after, limit)
+	case PartTrouble:
+		return list(tx, "state = 'needs_human'"+mine+" AND id > $2 ORDER BY id LIMIT $3", string(by), after, limit)
+	case PartOver:
+		return list(tx, "state IN ('finished', 'retracted')"+mine+" AND id < $2 ORDER BY id DESC LIMIT $3", string(by), before(int64(after)), limit)
+	}
+	return nil, houvast.Errorf("report.Page", houvast.Invalid, "", "there is no such part of the reports")
+}
+
+// before turns the first page of a list that goes backwards into one after everything.
+func before(id int64) int64 {
+	if id == 0 {
+		return math.MaxInt64
+	}
+	return id
 }
 
 // Key is what makes a report the same report.
