@@ -216,7 +216,7 @@ func (d *demo) invite() error {
 	if d.JSON {
 		return d.e.printJSON(map[string]any{"links": links, "url": d.server.url, "media": a.origins().Media})
 	}
-	d.say("\nOpen a link in a browser on this machine. Each works once and signs you in:\n")
+	d.say("\nOpen a link in a browser on this machine. Each signs you in, as often as you open it:\n")
 	for _, g := range guests() {
 		d.say("  %-14s %s", g.is, links[g.is])
 	}

@@ -28,8 +28,9 @@ type Visit struct {
 	Next     string        // path of the console
 }
 
-// EnterLink issues a link that signs in once, and returns its path. Only an installation for practice
-// opens it. The password waits in memory until the link is used or ends.
+// EnterLink issues a link that signs in, as often as somebody opens it until it ends, and returns its
+// path: whoever tries out the demo goes from one kind of user to another and back in one browser. Only an
+// installation for practice opens it. The password waits in memory until the link ends.
 func EnterLink(once *access.Once, v Visit, ttl time.Duration) string {
 	what := strings.Join([]string{forEnter, v.Name, site.Next(v.Next), string(v.Password)}, "\n")
 	return "/console/enter/" + string(once.Issue(what, ttl))
@@ -47,13 +48,10 @@ func visitOf(what string) (v Visit, ok bool) {
 // enter opens the session of a link of the demo.
 func (e *Pages) enter(p *site.Page) error {
 	token := access.Secret(p.R.PathValue("token"))
-	if p.R.Method != http.MethodGet { // HEAD asks what is there and must not use it up
+	if p.R.Method != http.MethodGet { // HEAD asks what is there and must not sign in
 		return nil
 	}
 	v, ok := visitOf(e.look(token))
-	if ok { // of another kind it is left alone
-		_, ok = e.Once.Take(token)
-	}
 	if !ok {
 		p.Status = http.StatusGone
 		return p.Render("enter", Visit{})

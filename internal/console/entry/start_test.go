@@ -202,7 +202,7 @@ func TestFirstStartOwnRetention(t *testing.T) {
 	})
 }
 
-// A link of the demo signs in once, where it was issued for, and in practice alone.
+// A link of the demo signs in until it ends, where it was issued for, and in practice alone.
 func TestEnter(t *testing.T) {
 	each(t, func(r *rig) {
 		r.practice()
@@ -212,7 +212,7 @@ func TestEnter(t *testing.T) {
 		v := r.visitor()
 		req := v.form(link)
 		req.Method = "HEAD"
-		r.equal("HEAD uses nothing up", []any{v.do(req).status, len(v.cookies)}, []any{200, 0})
+		r.equal("HEAD signs nobody in", []any{v.do(req).status, len(v.cookies)}, []any{200, 0})
 		got := v.get(link)
 		r.equal("in", got.is(), "See Other /console/queue")
 		r.equal("cookie", got.header.Values("Set-Cookie"), []string{"__Host-houvast=" + v.cookies[site.SessionCookie] + "; Path=/; HttpOnly; Secure; SameSite=Strict"})
@@ -227,7 +227,7 @@ func TestEnter(t *testing.T) {
 				r.Errorf("%s: %d %s", what, got.status, got.text())
 			}
 		}
-		used("again", link)
+		r.equal("again, from another browser", r.visitor().get(link).is(), "See Other /console/queue")
 		late := EnterLink(r.once, visit, time.Hour)
 		r.hand.Pass(time.Hour)
 		used("late", late)
