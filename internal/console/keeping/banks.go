@@ -1,6 +1,7 @@
 package keeping
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -109,7 +110,7 @@ func (k *Pages) importBank(p *site.Page) error {
 	if _, err := k.P.Bank(p.R.Context(), name); err != nil {
 		return err
 	}
-	p.R.Body = http.MaxBytesReader(p.W, p.R.Body, maxImport)
+	p.R.Body = http.MaxBytesReader(p.W, p.R.Body, cmp.Or(k.most, maxImport))
 	list, err := listOf(p)
 	if err != nil {
 		return k.showBank(p, nil, err)

@@ -46,6 +46,8 @@ type Pages struct {
 	Doctor      func(context.Context) []Check
 	AuditVerify func(context.Context) (audit.Result, error)
 	AuditExport func(ctx context.Context, w io.Writer, after int64) error // see audit.Export
+
+	most int64 // bytes of an imported file; 0 = maxImport, tests take less
 }
 
 // A Check is one thing that must hold.

@@ -110,6 +110,7 @@ func TestKeyIsShownOnce(t *testing.T) {
 		r.Site.Log, r.Pipeline.Log = all, all
 		all.Info("planted-in-the-log")
 	}, func(r *consoletest.Rig, ada, _ *consoletest.Visitor) {
+		t := r.T
 		says(t, "no key", sees(t, ada, "/console/keys"), "There is no key yet", "A new key")
 		made := ada.Post("/console/keys", "name", "uploads", "source", "forum", "scopes", "items", "scopes", "read", "once", "o-one")
 		status(t, "making a key", made, 200)
@@ -171,6 +172,7 @@ func revoke(t *testing.T, r *consoletest.Rig, ada *consoletest.Visitor, text str
 // What cannot be is said at its field, with what was typed; nothing is made.
 func TestKeyRefused(t *testing.T) {
 	each(t, nil, func(r *consoletest.Rig, ada, _ *consoletest.Visitor) {
+		t := r.T
 		for _, c := range []struct {
 			what, said, field string
 			form              []string
@@ -202,6 +204,7 @@ func TestKeyRefused(t *testing.T) {
 // The text of an API key in the place of a session opens no page, whatever the key may do elsewhere.
 func TestKeyIsNoSession(t *testing.T) {
 	each(t, nil, func(r *consoletest.Rig, ada, otto *consoletest.Visitor) {
+		t := r.T
 		made := ada.Post("/console/keys", "name", "everything", "source", "forum", "scopes", "items", "scopes", "lookup", "scopes", "banks", "scopes", "read")
 		program := r.Visitor()
 		program.Cookies[site.SessionCookie] = keyText.FindString(made.Body)

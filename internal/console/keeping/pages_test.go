@@ -13,6 +13,7 @@ import (
 // pages are those that were registered.
 func TestEveryPageOpens(t *testing.T) {
 	each(t, nil, func(r *consoletest.Rig, ada, otto *consoletest.Visitor) {
+		t := r.T
 		r.Matched(1)
 		n := 0
 		for _, route := range r.Site.Routes() {

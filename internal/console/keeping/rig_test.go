@@ -19,6 +19,7 @@ import (
 	"github.com/houvast/houvast/internal/console/consoletest"
 	"github.com/houvast/houvast/internal/console/keeping"
 	"github.com/houvast/houvast/internal/evidence"
+	"github.com/houvast/houvast/internal/pipeline"
 	"github.com/houvast/houvast/internal/review"
 	"github.com/houvast/houvast/internal/store"
 	"github.com/houvast/houvast/internal/store/storetest"
@@ -92,7 +93,7 @@ func status(t *testing.T, what string, got consoletest.Reply, want int) {
 func says(t *testing.T, what string, got consoletest.Reply, texts ...string) {
 	t.Helper()
 	for _, want := range texts {
-		if !strings.Contains(got.Text(), want) {
+		if !strings.Contains(got.Text(), strings.Join(strings.Fields(want), " ")) { // a no-break space is a space
 			t.Errorf("%s: the reader does not read %q in: %s", what, want, got.Text())
 		}
 	}
@@ -151,4 +152,10 @@ func view(r *consoletest.Rig, fn func(*store.Tx) error) {
 	if err := r.W.DB().View(r.T.Context(), fn); err != nil {
 		r.T.Fatal(err)
 	}
+}
+
+// addUser makes an account with a password that was hashed before.
+func addUser(r *consoletest.Rig, name string, hash access.Secret) error {
+	_, err := r.AddUser(r.T.Context(), pipeline.Ask{By: "cli:0", Op: "users.add"}, access.NewUser{Name: name, Roles: []access.Role{access.Reviewer}, Password: hash})
+	return err
 }
