@@ -54,7 +54,9 @@ func draftOf(r *consoletest.Rig, c review.Case, by houvast.Actor, v review.Verdi
 }
 
 // abuse is a decision that calls for a report, with what one can say without having looked.
-func abuse() review.Verdict { return review.Verdict{Decision: houvast.DecideAbuse, Role: houvast.RoleUploader} }
+func abuse() review.Verdict {
+	return review.Verdict{Decision: houvast.DecideAbuse, Role: houvast.RoleUploader}
+}
 
 // stored is a report as it lies in the database.
 func stored(r *consoletest.Rig, id houvast.ReportID) (rep report.Report) {
