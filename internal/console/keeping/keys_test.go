@@ -122,6 +122,9 @@ func TestKeyIsShownOnce(t *testing.T) {
 		if cache := made.Header.Get("Cache-Control"); cache != "no-store" {
 			t.Errorf("the page with a key is kept as %q", cache)
 		}
+		if strings.Contains(made.Body, " checked") || strings.Contains(made.Body, `value="uploads"`) {
+			t.Error("the form for the next key is filled already")
+		}
 		text := found[0]
 		secret := text[strings.LastIndex(text, "_")+1:]
 		who, err := r.Who(t.Context(), access.Secret(text))
