@@ -2,6 +2,7 @@ package filing
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/action"
@@ -124,6 +125,7 @@ type proposalLine struct {
 	Approve bool
 	Reject  bool
 	Own     bool // an approver who proposed it
+	Rule    bool // a rule of the house proposed it, and no person
 }
 
 func (p *Pages) actions(pg *site.Page) error {
@@ -150,6 +152,7 @@ func (p *Pages) actions(pg *site.Page) error {
 func (p *Pages) proposal(pg *site.Page, l desk.Proposal) proposalLine {
 	line := proposalLine{Proposal: l}
 	line.Does, line.Until = inWords(l.Action)
+	line.Rule = strings.HasPrefix(string(l.Action.ProposedBy), "system:")
 	proposed := l.Action.State == action.Proposed
 	line.Approve = proposed && pg.May("actions.approve") && (p.P.Settings.SelfApproval || l.Action.ProposedBy != pg.Who.Actor)
 	line.Own = proposed && pg.May("actions.approve") && !line.Approve
