@@ -129,7 +129,7 @@ func (p *Page) frameOf(name string, data any) framed {
 	f := framed{Lang: p.Lang, Langs: words.Langs(), Name: name, Path: Next(p.R.URL.RequestURI()), Practice: p.site.Profile() == string(houvast.ProfilePractice),
 		Alone: p.site.SinglePerson, Media: p.site.Origins().Media, Data: data}
 	if p.R.Method != http.MethodGet {
-		f.Path = back(p.R)
+		f.Path = p.back()
 	}
 	texts, err := json.Marshal(p.site.Words.Below(p.Lang, "script"))
 	if err == nil {

@@ -171,7 +171,7 @@ func (p *Page) fail(err error) {
 		Fault
 		Code, Back string
 		SignIn     bool
-	}{Fault{title, detail}, houvast.CodeOf(err), back(p.R), houvast.KindOf(err) == houvast.Unauthenticated}
+	}{Fault{title, detail}, houvast.CodeOf(err), p.back(), houvast.KindOf(err) == houvast.Unauthenticated}
 	if p.Render("error", data) != nil {
 		http.Error(p.W, title, p.Status)
 	}
@@ -204,10 +204,14 @@ func Next(there string) string {
 	return u.RequestURI()
 }
 
-// back is where a reader goes on from an error: the page they came from if it is ours.
-func back(r *http.Request) string {
-	from, err := url.Parse(r.Referer())
-	if err != nil || from.Host != r.Host || from.Path == r.URL.Path && r.Method == http.MethodGet {
+// back is where a reader goes on from an error: the page they came from if it is ours. What only takes
+// forms is no page: a form that was shown again on its own path leads to the first page.
+func (p *Page) back() string {
+	from, err := url.Parse(p.R.Referer())
+	if err != nil || from.Host != p.R.Host || from.Path == p.R.URL.Path && p.R.Method == http.MethodGet {
+		return "/console/"
+	}
+	if _, pattern := p.site.mux.Handler(&http.Request{Method: http.MethodGet, Host: p.R.Host, URL: &url.URL{Path: from.Path}}); pattern == "" {
 		return "/console/"
 	}
 	return Next(from.RequestURI())

@@ -301,3 +301,21 @@ func TestScriptIsGenerated(t *testing.T) {
 		t.Errorf("static/console.js is not what web/console makes; run go generate ./internal/console/site (%v)", err)
 	}
 }
+
+// From an error a reader goes back to the page they came from, if it is one of ours that can be opened.
+func TestBack(t *testing.T) {
+	var n int
+	h := frame(t, plain(&n, &n))
+	for referer, want := range map[string]string{
+		origin + "/console/queue?part=2":     `href="/console/queue?part=2"`,
+		origin + "/console/skip":             `href="/console/"`, // takes forms only
+		origin + "/console/nowhere":          `href="/console/"`,
+		"https://evil.example/console/queue": `href="/console/"`,
+		"":                                   `href="/console/"`,
+	} {
+		body := ask(h, "GET", origin+"/console/case/x", "hers", "Referer", referer).Body.String()
+		if !strings.Contains(body, `<a class="button" `+want) {
+			t.Errorf("from %q: want %s in %s", referer, want, body)
+		}
+	}
+}

@@ -67,7 +67,11 @@ func (d Desk) Users(ctx context.Context, after houvast.UserID, limit int) ([]acc
 // DisableUser ends an account and its sessions.
 func (d Desk) DisableUser(ctx context.Context, ask pipeline.Ask, id houvast.UserID) error {
 	_, err := pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		return true, pipeline.Done{Subject: id.String()}, access.DisableUser(tx, id)
+		u, err := access.UserByID(tx, id)
+		if err == nil {
+			err = access.DisableUser(tx, id)
+		}
+		return true, pipeline.Did(id.String(), map[string]string{"name": u.Name}), err
 	})
 	return err
 }
@@ -90,7 +94,14 @@ func (d Desk) APIKeys(ctx context.Context, after houvast.KeyID, limit int) ([]ac
 // RevokeKey ends an API key.
 func (d Desk) RevokeKey(ctx context.Context, ask pipeline.Ask, id houvast.KeyID) error {
 	_, err := pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		return true, pipeline.Done{Subject: id.String()}, access.RevokeKey(tx, id)
+		if err := access.RevokeKey(tx, id); err != nil {
+			return false, pipeline.Done{}, err
+		}
+		keys, err := access.Keys(tx, id-1, 1)
+		if err != nil || len(keys) == 0 {
+			return false, pipeline.Done{}, err
+		}
+		return true, pipeline.Did(id.String(), map[string]string{"name": keys[0].Name}), nil
 	})
 	return err
 }
@@ -142,11 +153,11 @@ func (d Desk) CloseSession(ctx context.Context, ask pipeline.Ask, who access.Pri
 // EndSessions ends every session of a user, on an admin's word.
 func (d Desk) EndSessions(ctx context.Context, ask pipeline.Ask, user houvast.UserID) error {
 	_, err := pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		_, err := access.UserByID(tx, user)
+		u, err := access.UserByID(tx, user)
 		if err == nil {
 			err = access.CloseSessions(tx, user)
 		}
-		return true, pipeline.Done{Subject: user.String()}, err
+		return true, pipeline.Did(user.String(), map[string]string{"name": u.Name}), err
 	})
 	return err
 }
