@@ -5,6 +5,7 @@ import { heartbeat } from "./heartbeat";
 import { keys } from "./keys";
 import { panic } from "./panic";
 import { reveal } from "./reveal";
+import { once } from "./once";
 import { waiting } from "./waiting";
 
 const hide = reveal();
@@ -12,4 +13,5 @@ panic(hide);
 keys();
 enter();
 heartbeat(hide);
+once();
 waiting();
