@@ -63,12 +63,16 @@ func fields(c report.Content) []field {
 // faults are what can be wrong with a field.
 func faults() []string { return []string{"empty", "long", "plain", "role", "time", "email", "address"} }
 
-// amended reads the form: what was typed, and what of it differs from the draft.
+// amended reads the form: what was typed, and what of it differs from the draft. A field that was not
+// sent stays as it is.
 func amended(pg *site.Page, c report.Content) (form []field, a report.Amendment, ok bool) {
 	form, ok = fields(c), true
 	for i := range form {
 		f := &form[i]
 		now := strings.TrimSpace(f.Value)
+		if !pg.R.PostForm.Has(f.Name) {
+			continue
+		}
 		f.Value = strings.ReplaceAll(pg.Form(f.Name), "\r\n", "\n")
 		if f.same(now) {
 			continue
