@@ -64,22 +64,51 @@ func (a *app) origins() site.Origins {
 
 // settle derives the origins from the addresses that listen; media is "" when the renditions share the
 // console's. They have a host name of their own in any case, since a cookie does not tell ports apart.
-func (a *app) settle(listening, media string) {
-	o := site.Origins{Console: strings.TrimSuffix(a.cfg.URL.Console, "/"), Media: strings.TrimSuffix(a.cfg.URL.Media, "/")}
+func (a *app) settle(listening, media string) error {
+	o := site.Origins{Console: asBrowsersSay(a.cfg.URL.Console), Media: asBrowsersSay(a.cfg.URL.Media)}
 	if o.Console == "" {
-		o.Console = listening
+		o.Console = asBrowsersSay(listening)
 	}
 	if media == "" {
 		media = o.Console
 	}
-	if u, err := url.Parse(media); err == nil && o.Media == "" {
+	if u, err := url.Parse(asBrowsersSay(media)); err == nil && o.Media == "" {
 		if u.Hostname() == "localhost" || !isLocal(u.Hostname()) {
 			o.Media = u.Scheme + "://media." + u.Host
 		} else { // an address has no names below it
 			o.Media = u.Scheme + "://media.localhost:" + u.Port()
 		}
 	}
+	if hostOf(o.Console) == hostOf(o.Media) {
+		return houvast.Errorf("serve", houvast.Invalid, "media-host", "the renditions have the host name of the console, so its cookie would reach them").
+			WithHint("set [url] media to a host name of its own, such as https://media.example.org")
+	}
 	a.where.Store(&o)
+	return nil
+}
+
+// asBrowsersSay writes an origin as a browser does: small letters, no default port, no path.
+func asBrowsersSay(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return u.Scheme + "://" + host
+}
+
+func hostOf(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // isLocal reports whether a host is an address of this machine and not a name.

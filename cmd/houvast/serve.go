@@ -181,8 +181,7 @@ func (s *server) listen(cfg config.Config, surfaces []string) error {
 			return err
 		}
 	}
-	s.app.settle(s.url, media)
-	return nil
+	return s.app.settle(s.url, media)
 }
 
 // open listens on one address and returns how a browser on this machine finds it.

@@ -139,7 +139,7 @@ func TestProblem(t *testing.T) {
 		err  error
 		want string
 	}{
-		{houvast.Errorf("x", houvast.Conflict, "claim-lost", "secret"), "U hebt deze zaak niet meer in behandeling"},
+		{houvast.Errorf("x", houvast.Conflict, "claim-lost", "secret"), "Je hebt deze zaak niet meer in behandeling"},
 		{houvast.Errorf("x", houvast.Conflict, "a-code-without-words", "secret"), "In deze toestand niet mogelijk"},
 		{fmt.Errorf("secret"), "Er ging iets mis in Houvast"},
 		{nil, "Er ging iets mis in Houvast"},

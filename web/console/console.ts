@@ -10,7 +10,7 @@ import { waiting } from "./waiting";
 
 const hide = reveal();
 panic(hide);
-keys();
+keys(hide);
 enter();
 heartbeat(hide);
 once();

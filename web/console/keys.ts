@@ -3,16 +3,16 @@
 // people whose machine types letters that they did not mean.
 const off = "houvast-keys-off";
 
-/** Wires the keys and their overlay. */
-export function keys(): void {
+/** Wires the keys and their overlay. hide takes a shown picture away, which the overlay would cover. */
+export function keys(hide: () => void): void {
   const overlay = document.querySelector<HTMLDialogElement>("#keys");
   if (!overlay) return;
   const box = overlay.querySelector<HTMLInputElement>("[data-keys-off]")!;
   box.checked = localStorage.getItem(off) !== null;
   box.addEventListener("change", () => (box.checked ? localStorage.setItem(off, "1") : localStorage.removeItem(off)));
   const open = () => {
-    if (overlay.open) return;
-    overlay.showModal();
+    hide();
+    if (!overlay.open) overlay.showModal();
   };
   document.querySelector("[data-keys]")?.addEventListener("click", open);
   document.addEventListener("keydown", (e) => {

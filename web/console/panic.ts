@@ -9,6 +9,7 @@ export function panic(hide: () => void): void {
     hide();
     if (locking) return;
     locking = true;
+    document.querySelector<HTMLDialogElement>("dialog[open]")?.close();
     curtain.hidden = false;
     document.title = "·";
     try {
@@ -21,7 +22,6 @@ export function panic(hide: () => void): void {
     "keydown",
     (e) => {
       if (e.key !== "Escape" || e.isComposing) return;
-      if (document.querySelector("dialog[open]")) return; // it closes by itself, and nothing is shown behind it
       e.preventDefault();
       lock();
     },

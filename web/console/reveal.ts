@@ -13,8 +13,9 @@ interface Ticket {
 /** One look, from asking to hiding. */
 interface Look {
   over: boolean;
-  since: number; // performance.now() when it was drawn; 0 = never
+  seen?: Seen; // from when it was drawn
   ticket?: Ticket;
+  level: string;
   button: HTMLButtonElement;
   timer?: number;
 }
@@ -41,16 +42,17 @@ export function reveal(): () => void {
     canvas.hidden = true;
     look.button.setAttribute("aria-pressed", "false");
     say("hidden");
-    if (!look.since) return;
-    const ms = Math.floor(performance.now() - look.since);
+    const ms = look.seen?.end() ?? 0;
+    if (!look.seen) return;
     ask(base + "/shown", { reveal: look.ticket!.reveal, ms: String(ms) }, true).catch(() => {});
+    if (ms > 0) sayable(look.level);
   };
 
   const show = async (button: HTMLButtonElement, held: boolean) => {
     hide();
-    const look: Look = { over: false, since: 0, button };
-    now = look;
     const level = button.closest<HTMLElement>("[data-level]")!.dataset.level!;
+    const look: Look = { over: false, level, button };
+    now = look;
     button.setAttribute("aria-pressed", "true");
     say("fetching");
     try {
@@ -71,7 +73,8 @@ export function reveal(): () => void {
       canvas.getContext("2d")!.drawImage(picture, 0, 0);
       picture.close();
       canvas.hidden = false;
-      look.since = performance.now();
+      canvas.parentElement!.scrollIntoView({ block: "nearest" });
+      look.seen = new Seen(canvas);
       box.dataset.shown = level;
       say("shown." + level);
       if (!held) look.timer = setTimeout(hide, after);
@@ -112,12 +115,45 @@ export function reveal(): () => void {
   return hide;
 }
 
-/** Lets the step after a level be asked for, and what was seen be said. The server decides; this only shows it. */
+/** Lets the step after a level be asked for. The server decides; this only shows it. */
 function unlock(box: HTMLElement, level: string): void {
   const steps = [...box.querySelectorAll<HTMLElement>("[data-level]")];
   const next = steps[steps.findIndex((s) => s.dataset.level === level) + 1];
   next?.querySelectorAll("button").forEach((b) => (b.disabled = false));
-  document.querySelectorAll<HTMLOptionElement>("option[data-seen]").forEach((o) => (o.disabled = false));
+}
+
+/** Lets "seen" be said of what a level shows, as the server will. */
+function sayable(level: string): void {
+  for (const o of document.querySelectorAll<HTMLOptionElement>("option[data-seen]")) {
+    if (o.dataset.seen !== "close" || level === "grey" || level === "colour") o.disabled = false;
+  }
+}
+
+/** Measures for how long the whole of a picture stood in the window without a break. */
+class Seen {
+  private since = 0; // performance.now() when all of it came into view; 0 = some of it is out
+  private longest = 0;
+  private readonly watch: IntersectionObserver;
+
+  constructor(canvas: HTMLCanvasElement) {
+    this.watch = new IntersectionObserver((all) => this.turn(all[all.length - 1].intersectionRatio > 0.98), {
+      threshold: [0.5, 0.98, 0.99, 1],
+    });
+    this.watch.observe(canvas);
+  }
+
+  private turn(whole: boolean): void {
+    if (whole && this.since) return;
+    if (this.since) this.longest = Math.max(this.longest, performance.now() - this.since);
+    this.since = whole ? performance.now() : 0;
+  }
+
+  /** Ends the watch and returns the longest stretch, in milliseconds. */
+  end(): number {
+    this.turn(false);
+    this.watch.disconnect();
+    return Math.floor(this.longest);
+  }
 }
 
 /** Asks until the pictures are made, and says so when they cannot be. */
