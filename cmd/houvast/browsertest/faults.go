@@ -69,6 +69,7 @@ func (r *record) network(ev any) {
 		}
 		if h := r.last(ev.RequestID); h != nil {
 			r.answered(h, ev.Response)
+			h.came(ev.Timestamp)
 		}
 	case *network.EventResponseReceivedExtraInfo:
 		r.wire(ev.RequestID, r.got, func(h *hop) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"strings"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -109,6 +111,7 @@ func (tab *Tab) stroke(key string) []*input.DispatchKeyEventParams {
 		tab.fatalf("there is no key %q", key)
 	}
 	events := kb.Encode(runes[0])
+	events[0].Type = input.DispatchKeyEventTypeRawKeyDown // as keyboards do: who refuses it refuses its character too
 	for _, e := range events {
 		e.Modifiers |= int64(with)
 	}
@@ -212,6 +215,7 @@ func (tab *Tab) TabTo(sel string) {
 // Focus turns back.
 func (tab *Tab) Blur() {
 	tab.t.Helper()
+	call(tab, page.BringToFront, cdp.Empty{}) // keys reach a window that another has come before
 	window := chromedp.FromContext(tab.ctx).BrowserContextID
 	ctx, cancel := context.WithTimeout(tab.ctx, tab.patience)
 	defer cancel()

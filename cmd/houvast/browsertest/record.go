@@ -27,6 +27,8 @@ type Request struct {
 	Body   []byte      // of the answer, as the page got it
 	Lost   string      // why Body could not be read although there is one; "" = it is here
 	Failed string      // why the browser gave up; "" = it did not
+
+	Asked, Came time.Time // when it was about to be sent, and when the head of its answer had come, by the browser's clock
 }
 
 // A hop is a Request that is still being told about.
@@ -37,6 +39,13 @@ type hop struct {
 	report bool // about a violated policy
 	done   bool // answered to the end, failed or redirected
 	read   bool // Body has been asked for
+
+	asked cdp.MonotonicTime // the moment of Asked on the clock that answers are timed by
+}
+
+// came notes when the head of the answer had come.
+func (h *hop) came(at cdp.MonotonicTime) {
+	h.Came = h.Asked.Add(time.Duration((at - h.asked).Float64() * float64(time.Second)))
 }
 
 // A record is what the events of one tab have said so far.
@@ -130,9 +139,11 @@ func (r *record) last(id network.RequestID) *hop {
 func (r *record) request(ev *network.EventRequestWillBeSent) {
 	if h := r.last(ev.RequestID); h != nil && ev.RedirectResponse != nil {
 		r.answered(h, ev.RedirectResponse)
+		h.came(ev.Timestamp)
 		h.done, h.read = true, true
 	}
-	h := &hop{id: ev.RequestID, loader: ev.LoaderID, Request: Request{Method: ev.Request.Method, URL: ev.Request.URL, Type: string(ev.Type), Header: header(ev.Request.Headers)}}
+	h := &hop{id: ev.RequestID, loader: ev.LoaderID, asked: ev.Timestamp, Request: Request{Method: ev.Request.Method, URL: ev.Request.URL, Type: string(ev.Type), Header: header(ev.Request.Headers)}}
+	h.Asked = time.UnixMicro(int64(ev.WallTime.Float64() * 1e6)).UTC()
 	if ev.Initiator != nil && ev.Initiator.Type == network.InitiatorTypePreflight {
 		h.Type, h.read = string(network.ResourceTypePreflight), true
 	}

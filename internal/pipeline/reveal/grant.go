@@ -72,6 +72,7 @@ func (v *Viewer) Grant(ctx context.Context, ask pipeline.Ask, session string, id
 		return Ticket{}, houvast.Wrap(op, err)
 	}
 	t := &ticket{session: session, by: ask.By, id: id, level: level, settled: make(chan struct{})}
+	v.follow(ctx, t)
 	if err := v.enter(t); err != nil {
 		return Ticket{}, houvast.Wrap(op, err)
 	}
@@ -128,6 +129,37 @@ func (v *Viewer) await(ctx context.Context, id houvast.CaseID, by houvast.Actor)
 		if ctx.Err() != nil {
 			return nil, houvast.Errorf(op, houvast.Unavailable, "still-preparing", "the picture is still being prepared: %w", ctx.Err()).
 				WithHint("try again in a moment")
+		}
+	}
+}
+
+// follow waits for our own note that the step before t was served: the page has its last byte a moment
+// before that is written, and who then asks for the next step has skipped none.
+func (v *Viewer) follow(ctx context.Context, t *ticket) {
+	all := review.Levels()
+	rank := slices.Index(all[:], t.level)
+	if rank == 0 {
+		return
+	}
+	v.mu.Lock()
+	before := slices.DeleteFunc(slices.Clone(v.order), func(o *ticket) bool {
+		return o.id != t.id || o.by != t.by || o.level != all[rank-1] || !o.used
+	})
+	v.mu.Unlock()
+	late := time.After(patience)
+	for _, o := range before {
+		select {
+		case <-o.settled:
+		case <-late:
+			return
+		case <-ctx.Done():
+			return
+		}
+		v.mu.Lock()
+		served := o.served
+		v.mu.Unlock()
+		if served {
+			return
 		}
 	}
 }

@@ -601,6 +601,41 @@ func TestShownWaitsForServed(t *testing.T) {
 	})
 }
 
+// The page has the last byte a moment before that is on record. Whoever asks for the next step in that
+// moment waits for it, and has skipped none; without a record they have.
+func TestNextStepWaitsForServed(t *testing.T) {
+	revealtest.Each(t, func(h *revealtest.House) {
+		ctx, c := h.T.Context(), h.Claimed(pic(1), "anna")
+		redeem := func() func(error) {
+			mosaic, err := h.Viewer.Grant(ctx, ask("anna"), "s1", c.ID, review.LevelMosaic)
+			h.Must(err)
+			_, served, err := h.Viewer.Redeem(ctx, c.ID, review.LevelMosaic, token(mosaic), mosaic.Proof)
+			h.Must(err)
+			return served
+		}
+		next := func() chan error {
+			said := make(chan error, 1)
+			go func() {
+				_, err := h.Viewer.Grant(ctx, ask("anna"), "s1", c.ID, review.LevelBlurred)
+				said <- err
+			}()
+			return said
+		}
+		broken, said := redeem(), next()
+		broken(errors.New("the reader went away"))
+		h.Kind("after a step that did not arrive", <-said, houvast.Conflict, "step-skipped")
+
+		served, said := redeem(), next()
+		select {
+		case err := <-said:
+			h.T.Fatalf("the next step did not wait: %v", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		served(nil)
+		h.Must(<-said)
+	})
+}
+
 // Through all of it, from the upload to the address, nothing of a hostile file comes along.
 func TestHostileFile(t *testing.T) {
 	revealtest.Each(t, func(h *revealtest.House) {
