@@ -66,7 +66,7 @@ func (g *Pages) show(p *site.Page) error {
 	case c.Claimed(p.Who.Actor, now):
 		s, err := g.mine(p, id)
 		if err != nil {
-			return g.orLost(p, err, lostView{})
+			return g.orStuck(p, id, err, lostView{})
 		}
 		return p.Render("case", g.caseView(p, s, typed{}))
 	case !maySee(p, c):
@@ -96,7 +96,7 @@ func (g *Pages) decide(p *site.Page) error {
 	said := t.answers()
 	s, gone := g.mine(p, id)
 	if gone != nil {
-		return g.orLost(p, gone, lostView{Answers: &said})
+		return g.orStuck(p, id, gone, lostView{Answers: &said})
 	}
 	if p.Form("back") == "yes" {
 		return p.Render("case", g.caseView(p, s, t))

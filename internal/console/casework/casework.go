@@ -17,6 +17,7 @@
 //   - Facts are shown to who holds the case, who decided it, whoever may be its second person, and
 //     overseers; to who may advise only while it waits for advice. To anybody else a page says why not.
 //   - What was typed is shown again after a refusal, a return from the guard and a lost claim.
+//   - A case that cannot be opened never blocks whoever holds it: wherever that shows, it can be skipped.
 //   - No rule lives here: rooms judge, these pages ask and tell.
 package casework
 
@@ -116,8 +117,11 @@ func kindly(err error) bool {
 	return errors.As(err, &e) && (e.Kind == houvast.Invalid || e.Kind == houvast.TooLarge) && !strings.HasPrefix(e.Code, "bad-id")
 }
 
-// lost is what somebody is shown who does not hold the case.
+// A lostView is what somebody is shown who does not hold the case, or holds it and cannot open it: then
+// Fault says why and ID is the case.
 type lostView struct {
+	ID       houvast.CaseID
+	Fault    *site.Fault
 	Next     bool // they may pull another
 	Answers  *answers
 	Question string

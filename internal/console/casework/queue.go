@@ -43,10 +43,23 @@ func (g *Pages) next(p *site.Page) error {
 		return g.renderQueue(p, queueView{Fault: p.Fault(err)})
 	}
 	if err != nil {
-		return err
+		return g.unopened(p, err)
 	}
 	g.Viewer.Prepare(c.ID, c.ClaimedBy, c.ClaimEnds)
 	return p.See(casePath(c.ID))
+}
+
+// unopened answers when the next case was not given. A case that is claimed and cannot be opened would be
+// given again each time, so its page says so and offers to skip it.
+func (g *Pages) unopened(p *site.Page, err error) error {
+	c, held, look := g.P.ClaimOf(p.R.Context(), p.Who.Actor)
+	if look != nil || !held || houvast.KindOf(err) == houvast.InDoubt {
+		return err
+	}
+	if _, look = g.mine(p, c.ID); look != nil {
+		return g.orStuck(p, c.ID, look, lostView{})
+	}
+	return err
 }
 
 func (g *Pages) unskip(p *site.Page) error {
@@ -83,7 +96,7 @@ func (g *Pages) park(p *site.Page) error {
 	if kindly(err) {
 		s, look := g.mine(p, id)
 		if look != nil {
-			return g.orLost(p, look, lostView{Question: question})
+			return g.orStuck(p, id, look, lostView{Question: question})
 		}
 		v := g.caseView(p, s, typed{})
 		v.ParkFault, v.Question = p.Fault(err), question
@@ -139,4 +152,16 @@ func (g *Pages) orLost(p *site.Page, err error, v lostView) error {
 		return g.lost(p, err, v)
 	}
 	return err
+}
+
+// orStuck is orLost for a case that may also be one that is held and cannot be opened: then its page offers
+// to skip it, since nothing else can be done with it and it would block whoever holds it.
+func (g *Pages) orStuck(p *site.Page, id houvast.CaseID, err error, v lostView) error {
+	c, now, look := g.P.Glance(p.R.Context(), id)
+	if look != nil || !c.Claimed(p.Who.Actor, now) {
+		return g.orLost(p, err, v)
+	}
+	v.Fault = p.Fault(err)
+	v.ID = id
+	return p.Render("stuck", v)
 }
