@@ -75,7 +75,7 @@ func TestRoleUnknown(t *testing.T) {
 		id := drafted(r, 1, review.Verdict{Decision: houvast.DecideAbuse, Role: houvast.RoleUnknown})
 		page := who.cleo.Get(path(id))
 		says(t, "the page", page, "What is missing before it can be approved", "1 thing must be mended", "Say which role the uploader plays.", "It cannot be approved yet: see what is missing.")
-		silent(t, "the page", page, "step=approve")
+		silent(t, "the page", page, "step=approve", "The account of the reported person")
 		silent(t, "the guard", who.cleo.Get(path(id)+"?step=approve&version="+at(r, id)), path(id)+"/approve")
 		got := who.cleo.Post(path(id)+"/approve", "version", at(r, id))
 		if got.Status < 400 || got.Status > 499 {
