@@ -149,7 +149,7 @@ func (p *Page) Render(name string, data any) error {
 	return ignoreGone(err)
 }
 
-// fail answers with what went wrong: a page for a reader, a problem for a script.
+// fail answers with what went wrong: a page for a reader, with what they had typed, a problem for a script.
 func (p *Page) fail(err error) {
 	p.note(err)
 	if houvast.KindOf(err) == houvast.Unauthenticated && p.R.Method == http.MethodGet && !p.script() {
@@ -171,7 +171,8 @@ func (p *Page) fail(err error) {
 		Fault
 		Code, Back string
 		SignIn     bool
-	}{Fault{title, detail}, houvast.CodeOf(err), p.back(), houvast.KindOf(err) == houvast.Unauthenticated}
+		Typed      []typedText
+	}{Fault{title, detail}, houvast.CodeOf(err), p.back(), houvast.KindOf(err) == houvast.Unauthenticated, p.typed()}
 	if p.Render("error", data) != nil {
 		http.Error(p.W, title, p.Status)
 	}

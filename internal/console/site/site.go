@@ -190,11 +190,8 @@ func (s *Site) serve(op string, w http.ResponseWriter, r *http.Request, fn func(
 		p.Token = access.Secret(c.Value)
 	}
 	err := s.admit(p)
-	if err == nil && r.Method == http.MethodPost && !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if r.ParseForm() != nil {
-			err = houvast.Errorf("site", houvast.Invalid, "bad-form", "the form cannot be read")
-		}
+	if err == nil && r.Method == http.MethodPost && p.parse() != nil {
+		err = houvast.Errorf("site", houvast.Invalid, "bad-form", "the form cannot be read")
 	}
 	if err == nil {
 		err = fn(p)
