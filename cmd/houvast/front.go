@@ -168,7 +168,7 @@ func (a *app) policyPage() keeping.Policy {
 	in, _ := a.installation()
 	c, s := a.cfg, a.desk.Settings
 	p := keeping.Policy{Profile: in.Profile, Jurisdiction: in.Jurisdiction, Law: in.Policy.Law, Days: in.Policy.Days, Source: in.Policy.Source,
-		Withhold: s.Withhold, WithholdFor: c.Withhold.ExpiresHours, Undo: c.Limits.UndoHours, CouldNotLook: c.Limits.CouldNotLookHours,
+		Withhold: s.Withhold, WithholdFor: c.Withhold.ExpiresHours, Undo: s.Undo, CouldNotLook: c.Limits.CouldNotLookHours,
 		SelfApproval: s.SelfApproval, Threshold: s.BankThreshold, Drawn: s.Drawn}
 	for _, r := range s.Recipients {
 		p.Recipients = append(p.Recipients, keeping.Recipient{Name: r.Name, Environment: r.Environment})

@@ -105,7 +105,8 @@ type Limits struct {
 	Megapixels int `toml:"megapixels" min:"1" max:"1000"`
 	// How long the bytes of a file that could not be looked at are kept, in hours.
 	CouldNotLookHours int `toml:"could_not_look_hours" min:"1" max:"720"`
-	// How long a decision can be undone before evidence is destroyed, in hours.
+	// How long the evidence of what is not reported waits after the decision before it is destroyed, in hours. Nothing
+	// takes the decision back meanwhile; an order that forbids deletion still holds the bytes.
 	UndoHours int `toml:"undo_hours" min:"1" max:"168"`
 }
 
@@ -138,8 +139,8 @@ type Match struct {
 }
 
 // Drawn is the operator's rule for what is drawn or synthetic, which jurisdictions treat differently.
-// Without it nothing is reported, removal is proposed, and the evidence is destroyed after the undo
-// window.
+// Without it nothing is reported, removal is proposed, and the evidence is destroyed after the
+// waiting time of undo_hours.
 type Drawn struct {
 	// Whether a report is drafted and the evidence waits for it. False: neither.
 	Report bool `toml:"report"`

@@ -33,8 +33,8 @@ func TestEightDecisions(t *testing.T) {
 			{houvast.DecideOwn, []string{"pressure", "yes", "role", "peer"}, []string{"A report is drafted.", "between minors", "Pressure yes"},
 				review.Second, false, nil},
 			{houvast.DecideAgeInDoubt, nil, []string{"held for 14 days", "a person decides on its release"}, review.Second, false, nil},
-			{houvast.DecideDrawn, nil, []string{"No report is drafted.", "undo window is over (24 hours)", "Its removal is proposed"}, review.Second, false, nil},
-			{houvast.DecideFamily, nil, []string{"The item is released", "undo window is over (24 hours)"}, review.Decided, false, []string{"not needed for this decision", "and then destroyed"}},
+			{houvast.DecideDrawn, nil, []string{"No report is drafted.", "waiting time is over (24 hours)", "Its removal is proposed"}, review.Second, false, nil},
+			{houvast.DecideFamily, nil, []string{"The item is released", "waiting time is over (24 hours)"}, review.Decided, false, []string{"not needed for this decision", "and then destroyed"}},
 			{houvast.DecideNotAbuse, nil, []string{"marked as found not to be abuse"}, review.Decided, false, nil},
 			{houvast.DecideCannotTell, nil, []string{"held for 7 days", "it is released and an alarm is raised"}, review.Second, false, nil},
 		}

@@ -30,9 +30,9 @@ func (g *Pages) effects(p *site.Page, s desk.Sight, v review.Verdict, second boo
 			all = append(all, p.Words().Plural(p.Lang, "casework.effect.preserve.say", in.Policy.Days, "law", in.Policy.Law))
 		}
 	case review.EvidenceDestroy:
-		say("destroy", "window", span(p, g.P.Settings.Undo))
+		say("destroy", "window", p.Span(g.P.Settings.Undo))
 	case review.EvidenceHold:
-		say("hold", "window", span(p, cons.Hold))
+		say("hold", "window", p.Span(cons.Hold))
 	}
 	g.platformEffects(cons, say)
 	if cons.FlagEntry && len(s.Facts.Matches) > 0 {
@@ -62,11 +62,12 @@ func (g *Pages) reportEffects(p *site.Page, s desk.Sight, v review.Verdict, cons
 }
 
 func (g *Pages) platformEffects(cons review.Consequence, say func(string, ...any)) {
+	alone := map[bool]string{true: "_alone"}[g.P.Settings.SelfApproval]
 	switch cons.Platform {
 	case review.PlatformRemove:
-		say("remove")
+		say("remove" + alone)
 	case review.PlatformProtect:
-		say("protect")
+		say("protect" + alone)
 	case review.PlatformWithheld:
 		say("withheld")
 	case review.PlatformReleaseEnd:

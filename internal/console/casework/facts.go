@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
-	"github.com/houvast/houvast/internal/console/site"
 	"github.com/houvast/houvast/internal/pipeline/desk"
 	"github.com/houvast/houvast/internal/review"
 )
@@ -133,15 +132,4 @@ func missing(f houvast.Facts) (keys []string) {
 		}
 	}
 	return keys
-}
-
-// span is a length of time in words, in the largest unit that it is whole in.
-func span(p *site.Page, d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour && d%(24*time.Hour) == 0:
-		return p.Words().Plural(p.Lang, "count.days", int(d/(24*time.Hour)))
-	case d >= time.Hour && d%time.Hour == 0:
-		return p.Words().Plural(p.Lang, "count.hours", int(d/time.Hour))
-	}
-	return p.Words().Plural(p.Lang, "count.minutes", int(d/time.Minute))
 }

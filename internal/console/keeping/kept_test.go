@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/access"
@@ -211,7 +212,7 @@ func TestPolicies(t *testing.T) {
 
 // Rules that are set otherwise are told otherwise.
 func TestOtherPolicies(t *testing.T) {
-	other := keeping.Policy{SelfApproval: true, Undo: 1, CouldNotLook: 5, Threshold: 1, Drawn: review.DrawnPolicy{Report: true}}
+	other := keeping.Policy{SelfApproval: true, Undo: time.Hour, CouldNotLook: 5, Threshold: 1, Drawn: review.DrawnPolicy{Report: true}}
 	each(t, func(_ *consoletest.Rig, k *keeping.Pages) { k.Policy = func() keeping.Policy { return other } }, func(r *consoletest.Rig, ada, _ *consoletest.Visitor) {
 		t := r.T
 		says(t, "other rules", sees(t, ada, "/console/policies"), "No profile has been chosen yet", "one person, who may approve", "Nothing is withheld", "no period is set",

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/access"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 func policy() keeping.Policy {
 	p := evidence.Policies()[0]
 	return keeping.Policy{Profile: houvast.ProfilePractice, Jurisdiction: "US", Law: p.Law, Days: p.Days, Source: p.Source, Withhold: true, WithholdFor: 72,
-		Undo: 24, CouldNotLook: 72, Threshold: 31, Drawn: review.DrawnPolicy{Report: true},
+		Undo: 24 * time.Hour, CouldNotLook: 72, Threshold: 31, Drawn: review.DrawnPolicy{Report: true},
 		Recipients: []keeping.Recipient{{Name: "practice", Environment: houvast.Practice}}}
 }
 
