@@ -75,13 +75,24 @@ type choice struct{ Value, Key, Consequence string }
 
 func (g *Pages) choices() (all []choice) {
 	for i, d := range houvast.Decisions() {
-		c := choice{string(d), strconv.Itoa(i + 1), "decision." + string(d) + ".consequence"}
-		if d == houvast.DecideDrawn { // what the rule here really does
-			c.Consequence = "casework.drawn." + drawnRule(g.P.Settings.Drawn) + ".consequence"
-		}
-		all = append(all, c)
+		all = append(all, choice{string(d), strconv.Itoa(i + 1), g.consequence(d)})
 	}
 	return all
+}
+
+// consequence is the key of what a decision leads to here: by the operator's own rule for what is drawn, and
+// without a second person where the team is one.
+func (g *Pages) consequence(d houvast.Decision) string {
+	alone, drawn := g.P.Settings.SelfApproval, drawnRule(g.P.Settings.Drawn)
+	switch {
+	case alone && d == houvast.DecideDrawn:
+		return "casework.alone.drawn_" + drawn + ".consequence"
+	case d == houvast.DecideDrawn:
+		return "casework.drawn." + drawn + ".consequence"
+	case alone && review.ConsequenceOf(d).Second != review.SecondNone:
+		return "casework.alone." + string(d) + ".consequence"
+	}
+	return "decision." + string(d) + ".consequence"
 }
 
 func drawnRule(d review.DrawnPolicy) string {
