@@ -155,9 +155,9 @@ func (a *app) startLink(ctx context.Context) (string, error) {
 	return a.origins().Console + entry.FirstLink(a.once, firstRun), nil
 }
 
-// doctorPage is the examination as the pages show it.
+// doctorPage is the checks as the pages show them. The log as a whole is verified when somebody asks.
 func (a *app) doctorPage(ctx context.Context) (all []keeping.Check) {
-	for _, c := range a.examination(ctx) {
+	for _, c := range a.checks(ctx) {
 		all = append(all, keeping.Check(c))
 	}
 	return all

@@ -2,6 +2,7 @@ package keeping
 
 import (
 	"strings"
+	"time"
 
 	"github.com/houvast/houvast/internal/words"
 )
@@ -18,3 +19,7 @@ const MaxImport = maxImport
 
 // Bound makes the bound of an imported file a smaller one.
 func (k *Pages) Bound(bytes int64) { k.most = bytes }
+
+// VerifyEvery sets how often the page of the checks reads the log, for tests: a minute is longer than the
+// lease of a node.
+func (k *Pages) VerifyEvery(d time.Duration) { k.seen.every = d }

@@ -14,6 +14,8 @@
 //   - A list that is imported is read as it arrives and bounded, and no page repeats a value of it: a
 //     refused row is named by its number and the reason.
 //   - Whoever only reads sees no button that changes anything. The table of package access decides.
+//   - The whole audit log is read only when somebody asks for it, by one at a time. No other page, and no
+//     other check, waits for that.
 //   - Texts that no file of locales holds, such as what a check or the verifier says to whoever runs the
 //     machine, are marked as English where they stand.
 package keeping
@@ -43,16 +45,17 @@ type Pages struct {
 	Version string
 	Policy  func() Policy
 
-	Doctor      func(context.Context) []Check
+	Doctor      func(context.Context) []Check // what can be checked at once, which the log as a whole is not
 	AuditVerify func(context.Context) (audit.Result, error)
 	AuditExport func(ctx context.Context, w io.Writer, after int64) error // see audit.Export
 
 	most int64 // bytes of an imported file; 0 = maxImport, tests take less
+	seen verifier
 }
 
 // A Check is one thing that must hold.
 type Check struct {
-	Name   string // database, keys, blobs, audit, sandbox, profile, recipient, console, transport, log
+	Name   string // database, keys, blobs, audit, sandbox, profile, recipient, console, transport
 	OK     bool
 	Detail string // in English, for whoever runs the machine; may be empty
 	Hint   string // the remedy, in English; may be empty

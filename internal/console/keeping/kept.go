@@ -98,6 +98,7 @@ type doctorView struct {
 	Failing int
 	Version string
 	Counts  []counted
+	Log     logState
 }
 
 // A checkLine is a check with its name and its state in words: ok, note or fail.
@@ -109,10 +110,22 @@ type checkLine struct {
 // A counted is how much there is of one thing, by state.
 type counted struct{ Label, Text string }
 
-// doctor runs every check, each time it is asked.
+// doctor runs every check, each time it is asked, but for that of the whole log: of that it shows what was
+// found last, and runs it at most once a minute for who asks for it.
 func (k *Pages) doctor(p *site.Page) error {
 	ctx := p.R.Context()
-	v := doctorView{Version: k.Version}
+	if p.R.URL.Query().Get("verify") == "yes" {
+		if clock := k.P.W.DB().Clock(); k.seen.due(clock) {
+			if _, err := k.seen.find(ctx, clock, k.AuditVerify); err != nil {
+				return err
+			}
+		}
+		return p.See("/console/doctor")
+	}
+	v := doctorView{Version: k.Version, Log: k.logState(p)}
+	if v.Log.Last != nil && !v.Log.Last.Sound() {
+		v.Failing++
+	}
 	for _, c := range k.Doctor(ctx) {
 		line := checkLine{c, c.Name, "ok"}
 		if label, ok := told(p, "keeping.check."+c.Name); ok {

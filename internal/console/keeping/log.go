@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/houvast/houvast"
-	"github.com/houvast/houvast/internal/audit"
 	"github.com/houvast/houvast/internal/console/site"
 	"github.com/houvast/houvast/internal/look"
 )
@@ -62,31 +61,6 @@ func whoOf(p *site.Page, a houvast.Actor) string {
 		return p.Text("keeping.who."+kind, "name", name)
 	}
 	return string(a)
-}
-
-type verifyView struct {
-	audit.Result
-	Sound    bool
-	Warnings []audit.Finding
-	Wrong    []audit.Finding
-	At       time.Time
-}
-
-// verify reads the whole log anew, each time it is asked.
-func (k *Pages) verify(p *site.Page) error {
-	res, err := k.AuditVerify(p.R.Context())
-	if err != nil {
-		return err
-	}
-	v := verifyView{Result: res, Sound: res.Sound(), At: k.P.W.DB().Clock().Now()}
-	for _, f := range res.Findings {
-		if f.Warn {
-			v.Warnings = append(v.Warnings, f)
-		} else {
-			v.Wrong = append(v.Wrong, f)
-		}
-	}
-	return p.Render("verify", v)
 }
 
 // export sends the log as a file. What fails after its first byte breaks the download off, so that half

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A typed text is one that somebody wrote into a form that was not taken.
+// A typedText is one that somebody wrote into a form that was not taken.
 type typedText struct{ Name, Text string }
 
 // free are the fields in which people write at length. No other field is ever given back here: what is in
