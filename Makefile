@@ -43,11 +43,14 @@ deps:
 	    { echo "npm does not get $(AXE): the console's pages are not judged by it"; exit 0; }; \
 	  axe || { echo "$(AXE) is not what its digest says"; rm -f .cache/$(AXE); exit 1; }; fi
 
-lint: ## gofmt, vet, staticcheck.
+lint: ## gofmt, vet, staticcheck, the types of the console's script.
 	@bad=$$(gofmt -l . | grep -v /testdata/); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
 	go vet ./...
 	go vet -tags faults ./cmd/... ./internal/fault
 	go run $(STATICCHECK) ./...
+	@if command -v tsc >/dev/null; then echo "tsc -p web/console"; tsc -p web/console; \
+	elif [ "$$CI" = true ]; then echo "no tsc: the types of the console's script must be checked"; exit 1; \
+	else echo "no tsc: the types of the console's script are not checked"; fi
 
 nightly: ## Fuzzing for ten processor minutes a target, and the race detector.
 	@for t in $$(grep -rl '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
