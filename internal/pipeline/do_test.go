@@ -194,7 +194,7 @@ func TestAnswersWaitForTheCheckpoint(t *testing.T) {
 			})
 		}
 		_, err := do() // it is done, and nobody may say so, nor that it is not
-		kind(t, "first, while nobody signs", err, houvast.InDoubt, "in_doubt")
+		kind(t, "first, while nobody signs", err, houvast.InDoubt, "recorded-unsigned")
 		_, err = do() // from here on nothing is begun
 		kind(t, "again, while nobody signs", err, houvast.Unavailable, "audit-unwritable")
 		equal(t, "lines without a number", h.number("SELECT COUNT(*) FROM audit_line WHERE seq IS NULL AND action = 'things.make'"), 1)

@@ -218,7 +218,7 @@ func (p *Pipeline) signed(ctx context.Context, line int64) error {
 		return err
 	}
 	p.unsigned.Store(line)
-	return houvast.Errorf("pipeline.signed", houvast.InDoubt, "in_doubt", "it was done, and the audit log cannot be signed: %w", err).
+	return houvast.Errorf("pipeline.signed", houvast.InDoubt, "recorded-unsigned", "it was done, and the audit log cannot be signed: %w", err).
 		WithHint("nothing more is done until the log can be signed; houvast doctor says what is wrong")
 }
 

@@ -89,8 +89,13 @@ func (g *Pages) decide(p *site.Page) error {
 			g.Viewer.Forget(id)
 			return p.See(casePath(id) + "/after")
 		}
-		if houvast.KindOf(err) == houvast.InDoubt {
+		if houvast.KindOf(err) == houvast.InDoubt { // it was done, and only the proof is missing
+			g.Viewer.Forget(id)
+			p.Back = casePath(id) + "/after"
 			return err
+		}
+		if g.stands(p, id, t.verdict) {
+			return p.See(casePath(id) + "/after")
 		}
 	}
 	said := t.answers()
@@ -112,6 +117,13 @@ func (g *Pages) decide(p *site.Page) error {
 		v.Fault = &site.Fault{Title: p.Text("casework.decide.wrong.title"), Detail: p.Text("casework.decide.wrong.say")}
 	}
 	return p.Render("case", v)
+}
+
+// stands reports whether somebody has already decided just this, as when a form is sent again that was taken:
+// then nobody may be told that nothing was recorded.
+func (g *Pages) stands(p *site.Page, id houvast.CaseID, v review.Verdict) bool {
+	c, _, err := g.P.Glance(p.R.Context(), id)
+	return err == nil && c.State != review.Open && c.DecidedBy == p.Who.Actor && c.Decision == v.Decision
 }
 
 // wantsRole reports whether a report would be drafted without anybody having said who the uploader

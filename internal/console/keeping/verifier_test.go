@@ -27,7 +27,7 @@ func TestOneVerificationAtATime(t *testing.T) {
 			if at++; at > 1 {
 				t.Error("two read at a time")
 			}
-			time.Sleep(time.Second) // of the bubble
+			<-time.After(time.Second) // of the bubble
 			at--
 			return audit.Result{Lines: int64(reads)}, nil
 		}
@@ -53,7 +53,7 @@ func TestOneVerificationAtATime(t *testing.T) {
 		if reads != 1 || s.due(clock) {
 			t.Errorf("read %d times; due again %v", reads, s.due(clock))
 		}
-		time.Sleep(verifyEvery)
+		<-time.After(verifyEvery)
 		if !s.due(clock) {
 			t.Error("after a minute none is due")
 		}

@@ -27,6 +27,7 @@ type Page struct {
 
 	Token  access.Secret // of the session, as it came; "" = none
 	Status int           // of the answer; 0 = 200
+	Back   string        // where an error page leads on to; "" = to where the reader came from
 
 	site *Site
 }
@@ -208,6 +209,9 @@ func Next(there string) string {
 // back is where a reader goes on from an error: the page they came from if it is ours. What only takes
 // forms is no page: a form that was shown again on its own path leads to the first page.
 func (p *Page) back() string {
+	if p.Back != "" {
+		return p.Back
+	}
 	from, err := url.Parse(p.R.Referer())
 	if err != nil || from.Host != p.R.Host || from.Path == p.R.URL.Path && p.R.Method == http.MethodGet {
 		return "/console/"
