@@ -104,6 +104,9 @@ func (e *Pages) begin(p *site.Page) error {
 		if houvast.CodeOf(err) == "setup-done" {
 			return e.tellDone(p)
 		}
+		if e.begunAllTheSame(p) {
+			return p.See(signInPath)
+		}
 		e.blame(p, &v, err)
 		return v.again(p)
 	}
@@ -114,6 +117,27 @@ func (e *Pages) begin(p *site.Page) error {
 		}
 	}
 	return e.welcome(p, u.Name)
+}
+
+// begunAllTheSame reports whether the first account stands although making it ended in an error, as when
+// its line was written and could not be signed. Then the choice that stands with it is made known to this
+// process, which would receive nothing until its next start, and the link is over.
+func (e *Pages) begunAllTheSame(p *site.Page) bool {
+	ctx, stop := whole(p.R)
+	defer stop()
+	nobody, err := e.P.NobodyYet(ctx)
+	if err != nil || nobody {
+		return false
+	}
+	e.Once.Take(access.Secret(p.R.PathValue("token")))
+	c, ok, err := e.P.Chosen(ctx)
+	if err == nil && ok && e.Install != nil {
+		err = e.Install(ctx, c.Profile, c.Jurisdiction)
+	}
+	if err != nil {
+		e.Log.Error("the first account stands, and what was chosen with it is not known to this process until its next start", "error", err)
+	}
+	return true
 }
 
 // welcome signs in who has just chosen a password.
