@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,23 @@ func form(pairs ...string) url.Values {
 // sends is a deed that posts a form and is led elsewhere.
 func sends(by person, path, to string, pairs ...string) deed {
 	return deed{ask: ask{method: "POST", path: path, token: by.token, form: form(pairs...)}, status: http.StatusSeeOther, to: to}
+}
+
+// fromPage is sends with the form as it stands on a page, and some fields of ours in it.
+func fromPage(h *house, by person, page, action, to string, pairs ...string) deed {
+	h.t.Helper()
+	shown := h.visit(ask{method: "GET", path: page, token: by.token})
+	fields := formAt(string(shown.body), action)
+	if fields == nil {
+		h.t.Fatalf("%s has no form for %s: %d %s", page, action, shown.status, shown.body)
+	}
+	d := sends(by, action, to, pairs...)
+	for name, value := range fields {
+		if _, ours := d.form[name]; !ours || name == "once" {
+			d.form[name] = value
+		}
+	}
+	return d
 }
 
 // caseAt is the path of a case.
@@ -193,7 +211,8 @@ func caseCalls() map[string]visit {
 			return sends(by, caseAt(id, "/resume"), caseAt(id, ""))
 		},
 		"POST /console/case/{id}/confirm": func(h *house, by person) deed {
-			return sends(by, caseAt(h.second(), "/confirm"), "/console/seconds?said=agreed", "answer", "agree")
+			id := h.second()
+			return fromPage(h, by, caseAt(id, ""), caseAt(id, "/confirm"), "/console/seconds?said=agreed", "answer", "agree")
 		},
 		"POST /console/case/{id}/advise": func(h *house, by person) deed {
 			return sends(by, caseAt(h.waiting(h.someone(access.Reviewer)), "/advise"), "/console/parked?said=advised", "words", "I have not seen it before.")
@@ -224,14 +243,9 @@ func pictureCalls() map[string]visit {
 }
 
 func filingCalls() map[string]visit {
-	version := func(h *house, id houvast.ReportID) string {
-		r, _, _, err := h.app.desk.Report(h.t.Context(), id)
-		h.must(err)
-		return fmt.Sprint(r.Version)
-	}
 	// own is a draft that a reviewer may read, since they decided its case; others read every one.
 	own := func(h *house, by person) houvast.ReportID {
-		if strings.HasPrefix(by.name, "reviewer") {
+		if slices.Contains(by.roles, access.Reviewer) {
 			return h.decided(by, abuse).Report
 		}
 		return h.drafted()
@@ -245,28 +259,23 @@ func filingCalls() map[string]visit {
 		"GET /console/report/{id}/receipt": func(h *house, by person) deed { return shows(reportAt(own(h, by), "/receipt"), "<h1>")(h, by) },
 		"POST /console/report/{id}/amend": func(h *house, by person) deed {
 			id := own(h, by)
-			c := sends(by, reportAt(id, "/amend"), reportAt(id, ""), "version", version(h, id))
-			for name, value := range h.sheet(by, id) {
-				c.form[name] = value
-			}
-			c.form.Set("screen_name", "a name that was added")
-			return c
+			return fromPage(h, by, reportAt(id, ""), reportAt(id, "/amend"), reportAt(id, ""), "screen_name", "a name that was added")
 		},
 		"POST /console/report/{id}/approve": func(h *house, by person) deed {
 			id := h.drafted()
-			return sends(by, reportAt(id, "/approve"), reportAt(id, "/receipt"), "version", version(h, id), "sure", "yes")
+			return fromPage(h, by, reportAt(id, "?step=approve&version="+h.version(id)), reportAt(id, "/approve"), reportAt(id, "/receipt"))
 		},
 		"POST /console/report/{id}/return": func(h *house, by person) deed {
 			id := h.drafted()
-			return sends(by, reportAt(id, "/return"), reportAt(id, ""), "version", version(h, id), "words", "Please add the address of the post.")
+			return fromPage(h, by, reportAt(id, ""), reportAt(id, "/return"), reportAt(id, ""), "words", "Please add the address of the post.")
 		},
 		"POST /console/report/{id}/file": func(h *house, by person) deed {
 			id := h.stuck()
-			return sends(by, reportAt(id, "/file"), reportAt(id, "/receipt"), "version", version(h, id), "sure", "yes")
+			return fromPage(h, by, reportAt(id, ""), reportAt(id, "/file"), reportAt(id, "/receipt"))
 		},
 		"POST /console/report/{id}/retract": func(h *house, by person) deed {
 			id := h.drafted()
-			return sends(by, reportAt(id, "/retract"), reportAt(id, ""), "version", version(h, id), "sure", "yes")
+			return fromPage(h, by, reportAt(id, "?step=retract"), reportAt(id, "/retract"), reportAt(id, ""))
 		},
 		"GET /console/actions": func(h *house, by person) deed { h.proposal(); return shows("/console/actions", "<h1>")(h, by) },
 		"POST /console/action/{id}/approve": func(h *house, by person) deed {
@@ -278,15 +287,12 @@ func filingCalls() map[string]visit {
 	}
 }
 
-// sheet is the form of a draft with what stands in it now, as its page shows it.
-func (h *house) sheet(by person, id houvast.ReportID) url.Values {
+// version is the version of a report as it stands.
+func (h *house) version(id houvast.ReportID) string {
 	h.t.Helper()
-	page := h.visit(ask{method: "GET", path: reportAt(id, ""), token: by.token})
-	form := formAt(string(page.body), reportAt(id, "/amend"))
-	if form == nil {
-		h.t.Fatalf("the page of the draft has no form to add to it: %d %s", page.status, page.body)
-	}
-	return form
+	r, _, _, err := h.app.desk.Report(h.t.Context(), id)
+	h.must(err)
+	return fmt.Sprint(r.Version)
 }
 
 func keepingCalls() map[string]visit {

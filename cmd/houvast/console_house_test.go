@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -54,6 +55,9 @@ type house struct {
 	known    [][]byte // files that the verified list names, and that were not handed in yet
 	handed   int
 	familiar string // name of that list
+
+	member, note string                // of its entries
+	telling      func() houvast.Upload // what the platform says; nil = facts
 }
 
 // noon is when the clock of a house begins.
@@ -63,7 +67,7 @@ var noon = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 func openHouse(t *testing.T, cfg config.Config, with ...func(*config.Config)) *house {
 	t.Helper()
 	clock := storetest.NewClock(noon)
-	h := &house{rig: &rig{t: t, cfg: cfg, clock: clock, log: &notes{}}, clock: clock, familiar: "national-list"}
+	h := &house{rig: &rig{t: t, cfg: cfg, clock: clock, log: &notes{}}, clock: clock, familiar: "national-list", member: "Example Hotline", note: "drawn by code"}
 	set(t, &h.cfg, "listen", "localhost:0")
 	h.connections()
 	for _, change := range with {
@@ -110,7 +114,7 @@ func (h *house) connections() {
 		}
 		return path
 	}
-	h.cfg.Recipients = []config.Recipient{{Name: "practice", Environment: "practice", URL: h.office.URL + "/ispws", User: "houvast", PasswordFile: file("practice", "practice")}}
+	h.cfg.Recipients = []config.Recipient{{Name: "example-clearinghouse", Environment: "practice", URL: h.office.URL + "/ispws", User: "houvast", PasswordFile: file("practice", "practice")}}
 	h.cfg.Reporter = config.Reporter{Organisation: "Example Platform", FirstName: "Robin", LastName: "Example", Email: "trust@example.org"}
 	h.cfg.Withhold.Enabled, h.cfg.Withhold.Webhook, h.cfg.Withhold.SecretFile = true, platform.URL, file("hook", strings.Repeat("s", 40))
 }
@@ -144,6 +148,7 @@ func (h *house) origin() string { return h.app.origins().Console }
 // A person works at the house.
 type person struct {
 	name  string
+	roles []access.Role
 	id    string // of the account
 	token string // of a session; "" = they are not signed in
 }
@@ -155,7 +160,7 @@ func (h *house) employ(name string, roles ...access.Role) person {
 	h.t.Helper()
 	u, err := h.app.desk.AddUser(h.t.Context(), pipeline.Ask{By: "cli:0", Op: "users.add"}, access.NewUser{Name: name, Roles: roles, Password: h.hash})
 	h.must(err)
-	return h.again(person{name: name, id: u.ID.String()})
+	return h.again(person{name: name, roles: roles, id: u.ID.String()})
 }
 
 // again opens another session of the same person.
@@ -171,7 +176,12 @@ func (h *house) again(p person) person {
 func (h *house) someone(roles ...access.Role) person {
 	h.t.Helper()
 	h.people++
-	return h.employ(fmt.Sprintf("%s-%d", roles[0], h.people), roles...)
+	names := [...]string{"anke", "bas", "carla", "dirk", "elin", "femke", "gijs", "hanna", "ivo", "jet", "koen", "lena"}
+	name := names[h.people%len(names)]
+	if round := h.people / len(names); round > 0 {
+		name = fmt.Sprintf("%s.%d", name, round)
+	}
+	return h.employ(name, roles...)
 }
 
 // lock locks the session of a person.
@@ -319,22 +329,39 @@ func (h *house) still() {
 // stock makes the verified list and n pictures that it names.
 func (h *house) stock(n int) {
 	h.t.Helper()
-	var list strings.Builder
-	list.WriteString("sha256,category,member,note\n")
 	for i := range n {
-		data := draw.JPEG(draw.Picture(draw.Houses, 200, 150, uint64(9000+i)), 80)
-		sum := sha256.Sum256(data)
-		fmt.Fprintf(&list, "%s,child_abuse,Example Hotline,drawn by code\n", hex.EncodeToString(sum[:]))
-		h.known = append(h.known, data)
+		h.known = append(h.known, draw.JPEG(draw.Picture(draw.Houses, 200, 150, uint64(9000+i)), 80))
 	}
 	bank := map[string]any{"name": h.familiar, "category": "child_abuse", "trust": "verified"}
 	h.must(h.control.Call(h.t.Context(), "POST", "/api/v1/banks", "", bank, nil))
 	bank["name"] = "spare-list" // nothing is matched with it
 	h.must(h.control.Call(h.t.Context(), "POST", "/api/v1/banks", "", bank, nil))
-	if a := h.tell("POST", "/api/v1/banks/"+h.familiar+"/import", strings.NewReader(list.String())); a.status != http.StatusOK {
+	h.enlist(h.known...)
+	_, h.key = h.grant("forum", access.ScopeItems)
+}
+
+// enlist puts files on the list.
+func (h *house) enlist(files ...[]byte) {
+	h.t.Helper()
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	w.Write([]string{"sha256", "category", "member", "note"})
+	for _, data := range files {
+		sum := sha256.Sum256(data)
+		w.Write([]string{hex.EncodeToString(sum[:]), "child_abuse", h.member, h.note})
+	}
+	w.Flush()
+	if a := h.tell("POST", "/api/v1/banks/"+h.familiar+"/import", &b); a.status != http.StatusOK {
 		h.t.Fatalf("%d %s", a.status, a.body)
 	}
-	_, h.key = h.grant("forum", access.ScopeItems)
+}
+
+// tells is what the platform says about the next upload.
+func (h *house) tells() houvast.Upload {
+	if h.telling != nil {
+		return h.telling()
+	}
+	return h.facts()
 }
 
 // facts are what the platform says about an upload, in bland words.
@@ -356,7 +383,7 @@ func (h *house) bring() houvast.ItemID {
 	}
 	data := h.known[0]
 	h.known = h.known[1:]
-	return h.handIn(fmt.Sprintf("garden-%d.jpg", h.handed), data, h.facts())
+	return h.handIn(fmt.Sprintf("garden-%d.jpg", h.handed), data, h.tells())
 }
 
 // handIn hands in a file and returns its item once it was looked at.

@@ -424,8 +424,11 @@ func formAt(page, action string) map[string][]string {
 	}
 	rest, _, _ = strings.Cut(rest, "</form>")
 	fields := map[string][]string{}
-	for _, m := range inputs.FindAllStringSubmatch(rest, -1) {
-		fields[m[1]] = []string{html.UnescapeString(m[2])}
+	for _, tag := range inputs.FindAllString(rest, -1) {
+		name, value := named.FindStringSubmatch(tag), valued.FindStringSubmatch(tag)
+		if off := unticked.MatchString(tag) && !strings.Contains(tag, " checked"); name != nil && value != nil && !off {
+			fields[name[1]] = append(fields[name[1]], html.UnescapeString(value[1]))
+		}
 	}
 	for _, m := range areas.FindAllStringSubmatch(rest, -1) {
 		fields[m[1]] = []string{html.UnescapeString(m[2])}
@@ -439,8 +442,11 @@ func formAt(page, action string) map[string][]string {
 }
 
 var (
-	inputs  = regexp.MustCompile(`<input[^>]*? name="([^"]+)"[^>]*? value="([^"]*)"`)
-	areas   = regexp.MustCompile(`(?s)<textarea[^>]*? name="([^"]+)"[^>]*>(.*?)</textarea>`)
-	selects = regexp.MustCompile(`(?s)<select[^>]*? name="([^"]+)"[^>]*>(.*?)</select>`)
-	picked  = regexp.MustCompile(`<option value="([^"]*)" selected`)
+	inputs   = regexp.MustCompile(`<input[^>]*>`)
+	named    = regexp.MustCompile(` name="([^"]+)"`)
+	valued   = regexp.MustCompile(` value="([^"]*)"`)
+	unticked = regexp.MustCompile(` type="(checkbox|radio)"`)
+	areas    = regexp.MustCompile(`(?s)<textarea[^>]*? name="([^"]+)"[^>]*>(.*?)</textarea>`)
+	selects  = regexp.MustCompile(`(?s)<select[^>]*? name="([^"]+)"[^>]*>(.*?)</select>`)
+	picked   = regexp.MustCompile(`<option value="([^"]*)" selected`)
 )
