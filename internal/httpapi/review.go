@@ -72,6 +72,7 @@ type caseOut struct {
 	DecidedAt  time.Time             `json:"decided_at,omitzero"`
 	SecondedBy string                `json:"seconded_by,omitempty"`
 	SentBack   int                   `json:"sent_back"`
+	Version    int64                 `json:"version,omitempty"` // of the decision; answer what you read: give it back with the confirmation
 }
 
 type factsOut struct {
@@ -117,7 +118,7 @@ func showFacts(f houvast.Facts) factsOut {
 func (a *API) showCase(lang words.Lang, c review.Case, f houvast.Facts, said string) caseOut {
 	out := caseOut{caseLine: showLine(c), ClaimedBy: string(c.ClaimedBy), ClaimEnds: c.ClaimEnds, Withheld: c.Withheld, Facts: showFacts(f),
 		Role: string(c.Role), Words: said, Observed: append([]houvast.Observation{}, c.Observed...), DecidedBy: string(c.DecidedBy),
-		DecidedAt: c.Decided, SecondedBy: string(c.SecondedBy), SentBack: c.Returns}
+		DecidedAt: c.Decided, SecondedBy: string(c.SecondedBy), SentBack: c.Returns, Version: c.Version()}
 	for _, k := range review.Consequences() {
 		d := string(k.Decision)
 		out.Choices = append(out.Choices, choice{d, a.Words.Text(lang, "decision."+d+".name"), a.Words.Text(lang, "decision."+d+".consequence"), string(k.Second)})
@@ -233,8 +234,9 @@ type confirmIn struct {
 	Keyed
 	ID   string `path:"id" maxLength:"32"`
 	Body struct {
-		Agree bool   `json:"agree"`
-		Words string `json:"words,omitempty" maxLength:"2000" doc:"to the next person, above all why the case is sent back; kept sealed with it"`
+		Agree   bool   `json:"agree"`
+		Version int64  `json:"version,omitempty" minimum:"0" doc:"of the decision as you read it; another one is refused. 0 takes it as it stands"`
+		Words   string `json:"words,omitempty" maxLength:"2000" doc:"to the next person, above all why the case is sent back; kept sealed with it"`
 	}
 }
 
@@ -243,6 +245,6 @@ func (a *API) confirm(ctx context.Context, who access.Principal, in *confirmIn) 
 	if err != nil {
 		return nil, err
 	}
-	o, err := a.P.Confirm(ctx, ask("cases.confirm", who, in), id, in.Body.Agree, in.Body.Words)
+	o, err := a.P.Confirm(ctx, ask("cases.confirm", who, in), id, in.Body.Version, in.Body.Agree, in.Body.Words)
 	return &oneOut[outcomeOut]{showOutcome(o)}, err
 }

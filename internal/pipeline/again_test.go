@@ -77,7 +77,7 @@ func TestEveryTransactionTwice(t *testing.T) {
 		c, _ := h.opened(id)
 		out, err := h.Decide(t.Context(), keyed("alice", "cases.decide", "k", "b"), c.ID, review.Verdict{Decision: houvast.DecideOwn, Role: houvast.RoleBoth, Pressure: true, Words: "words"})
 		equal(t, "decided", must(t, out, err).State, review.Second)
-		out, err = h.Confirm(t.Context(), keyed("bob", "cases.confirm", "k", "b"), c.ID, true, "")
+		out, err = h.Confirm(t.Context(), keyed("bob", "cases.confirm", "k", "b"), c.ID, 0, true, "")
 		equal(t, "confirmed", must(t, out, err).State, review.Decided)
 		h.Settings.Recipients = recipients
 		state, err := h.Amend(t.Context(), keyed("alice", "reports.amend", "k", "b"), out.Report, report.Amendment{ScreenName: "heron"})

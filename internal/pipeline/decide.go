@@ -49,16 +49,17 @@ func (p *Pipeline) Decide(ctx context.Context, ask Ask, id houvast.CaseID, v rev
 		if c, err = review.Decide(tx, id, ask.By, v, words, review.Tagged(facts)); err != nil {
 			return out, done, err
 		}
-		done = Done{id.String(), map[string]string{"decision": string(v.Decision), "role": string(v.Role), "state": string(c.State)}}
+		done = Did(id.String(), map[string]string{"decision": string(v.Decision), "role": string(v.Role), "state": string(c.State)})
 		out, err = p.follow(ctx, tx, c, facts, v)
 		return out, done, err
 	})
 }
 
-// Confirm records what the second person said about a decision. When they agree, what follows from
+// Confirm records what the second person said about the decision that they read (its review.Case.Version;
+// 0 = as it stands; another one is refused). When they agree, what follows from
 // it happens now; when not, the case goes back to the queue. said, when not empty, joins the
 // conversation about the case.
-func (p *Pipeline) Confirm(ctx context.Context, ask Ask, id houvast.CaseID, agree bool, said string) (Outcome, error) {
+func (p *Pipeline) Confirm(ctx context.Context, ask Ask, id houvast.CaseID, read int64, agree bool, said string) (Outcome, error) {
 	c, facts, missing := p.CaseFacts(ctx, id)
 	var words string
 	if missing == nil {
@@ -71,7 +72,7 @@ func (p *Pipeline) Confirm(ctx context.Context, ask Ask, id houvast.CaseID, agre
 		if missing != nil {
 			return out, done, missing
 		}
-		c, err := review.Confirm(tx, id, ask.By, agree, p.Settings.SelfApproval)
+		c, err := review.Confirm(tx, id, ask.By, read, agree, p.Settings.SelfApproval)
 		if err != nil {
 			return out, done, err
 		}
@@ -85,7 +86,7 @@ func (p *Pipeline) Confirm(ctx context.Context, ask Ask, id houvast.CaseID, agre
 			}
 		}
 		answer := map[bool]string{true: "agreed", false: "sent back"}[agree]
-		done = Done{id.String(), map[string]string{"answer": answer, "state": string(c.State)}}
+		done = Did(id.String(), map[string]string{"answer": answer, "state": string(c.State)})
 		v := review.Verdict{Decision: c.Decision, Role: c.Role, Pressure: c.Pressure, Words: words, Observations: c.Observed}
 		out, err = p.follow(ctx, tx, c, facts, v)
 		return out, done, err

@@ -149,10 +149,10 @@ func (h *house) decideRow(row *decisionRow, seed uint64) {
 	if row.second {
 		equal(t, row.name+", state", out.State, review.Second)
 		equal(t, row.name+" before the second person", h.effect(c), before)
-		_, err := h.Confirm(t.Context(), ask("alice", "cases.confirm"), c.ID, true, "")
+		_, err := h.Confirm(t.Context(), ask("alice", "cases.confirm"), c.ID, 0, true, "")
 		kind(t, row.name+" confirmed by who decided", err, houvast.Forbidden, "four-eyes")
 		equal(t, row.name+" after that", h.effect(c), before)
-		got, err := h.Confirm(t.Context(), ask("bob", "cases.confirm"), c.ID, true, "")
+		got, err := h.Confirm(t.Context(), ask("bob", "cases.confirm"), c.ID, 0, true, "")
 		out = must(t, got, err)
 		h.quiet()
 	}
@@ -212,7 +212,7 @@ func TestSecondPersonSendsBack(t *testing.T) {
 		h.decide("alice", id, v)
 		c, _ := h.opened(id)
 		before := h.effect(c)
-		out, err := h.Confirm(t.Context(), ask("bob", "cases.confirm"), c.ID, false, "")
+		out, err := h.Confirm(t.Context(), ask("bob", "cases.confirm"), c.ID, 0, false, "")
 		equal(t, "state", must(t, out, err).State, review.Open)
 		h.quiet()
 		equal(t, "effects", h.effect(c), before)
@@ -220,10 +220,10 @@ func TestSecondPersonSendsBack(t *testing.T) {
 		if c.Returns != 1 || c.Decision != "" || c.Words != nil || c.DecidedBy != "" {
 			t.Errorf("after it was sent back the case is %+v", c)
 		}
-		_, err = h.Confirm(t.Context(), ask("bob", "cases.confirm"), c.ID, true, "")
+		_, err = h.Confirm(t.Context(), ask("bob", "cases.confirm"), c.ID, 0, true, "")
 		kind(t, "agreeing afterwards", err, houvast.Conflict, "wrong-state")
 		h.decide("bob", id, v)
-		out, err = h.Confirm(t.Context(), ask("alice", "cases.confirm"), c.ID, true, "")
+		out, err = h.Confirm(t.Context(), ask("alice", "cases.confirm"), c.ID, 0, true, "")
 		equal(t, "state", must(t, out, err).State, review.Decided)
 		h.quiet()
 		equal(t, "effects", h.effect(c).Actions, kept+"; "+protected)
@@ -242,7 +242,7 @@ func TestSelfApproval(t *testing.T) {
 		h.quiet()
 		h.decide("alice", id, review.Verdict{Decision: houvast.DecideAgeInDoubt})
 		c, _ := h.opened(id)
-		out, err := h.Confirm(t.Context(), ask("alice", "cases.confirm"), c.ID, true, "")
+		out, err := h.Confirm(t.Context(), ask("alice", "cases.confirm"), c.ID, 0, true, "")
 		equal(t, "state", must(t, out, err).State, review.Decided)
 	})
 }

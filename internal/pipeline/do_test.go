@@ -81,7 +81,7 @@ func TestRepeatedDecision(t *testing.T) {
 		v := review.Verdict{Decision: houvast.DecideAgeInDoubt}
 		first, err := h.Decide(t.Context(), keyed("alice", "cases.decide", "d", "v"), c.ID, v)
 		must(t, first, err)
-		yes, err := h.Confirm(t.Context(), keyed("bob", "cases.confirm", "c", "v"), c.ID, true, "")
+		yes, err := h.Confirm(t.Context(), keyed("bob", "cases.confirm", "c", "v"), c.ID, 0, true, "")
 		must(t, yes, err)
 		h.quiet()
 		before := h.effect(c)
@@ -89,7 +89,7 @@ func TestRepeatedDecision(t *testing.T) {
 		again := func(when string) {
 			again, err := h.Decide(t.Context(), keyed("alice", "cases.decide", "d", "v"), c.ID, v)
 			equal(t, when, must(t, again, err), first)
-			again, err = h.Confirm(t.Context(), keyed("bob", "cases.confirm", "c", "v"), c.ID, true, "")
+			again, err = h.Confirm(t.Context(), keyed("bob", "cases.confirm", "c", "v"), c.ID, 0, true, "")
 			equal(t, when, must(t, again, err), yes)
 		}
 		again("again")

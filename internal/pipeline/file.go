@@ -33,7 +33,7 @@ func (p *Pipeline) Approve(ctx context.Context, ask Ask, id houvast.ReportID, ve
 				WithHint("read it again, then approve it")
 		}
 		findings := report.Check(r, content, viewed, tx.Now())
-		r, err := report.Approve(tx, r, findings, ask.By, p.Settings.SelfApproval)
+		r, err := report.Approve(tx, r, findings, viewed, ask.By, p.Settings.SelfApproval)
 		if err != nil {
 			return "", Done{}, err
 		}
@@ -41,7 +41,7 @@ func (p *Pipeline) Approve(ctx context.Context, ask Ask, id houvast.ReportID, ve
 		if err == nil {
 			_, err = action.Approve(tx, file, ask.By, p.Settings.SelfApproval)
 		}
-		return r.State, Done{r.ID.String(), map[string]string{"recipient": r.Recipient, "environment": string(r.Environment), "viewed": yesNo(viewed)}}, err
+		return r.State, Did(r.ID.String(), map[string]string{"recipient": r.Recipient, "environment": string(r.Environment), "viewed": yesNo(viewed)}), err
 	})
 }
 
@@ -217,14 +217,16 @@ func (p *Pipeline) Original(ctx context.Context, id houvast.CaseID) (io.ReadClos
 	}{plain, blob}, e.Bytes, nil
 }
 
-// ReportContent loads a report, opens its content and derives from the recorded reveals whether the
-// file was viewed.
+// ReportContent loads a report, opens its content and says whether the file was viewed: as the recorded
+// reveals say of a draft, and as it was approved from then on.
 func (p *Pipeline) ReportContent(ctx context.Context, id houvast.ReportID) (r report.Report, c report.Content, viewed bool, err error) {
 	err = p.W.DB().View(ctx, func(tx *store.Tx) (err error) {
 		if r, err = report.Get(tx, id); err != nil {
 			return err
 		}
-		viewed, err = review.Viewed(tx, r.Case)
+		if viewed = r.Viewed; !r.Settled() {
+			viewed, err = review.Viewed(tx, r.Case)
+		}
 		return err
 	})
 	if err != nil {

@@ -217,7 +217,7 @@ func TestViewedComesFromReveals(t *testing.T) {
 				h.reveal(c.ID, r.level, r.whole, r.served)
 				h.clock.Advance(time.Minute)
 				if n := h.number("SELECT MAX(id) FROM reveal WHERE case_id = $1", c.ID); r.served {
-					h.update(func(tx *store.Tx) error { _, _, err := review.Shown(tx, n, "user:alice", r.shown); return err })
+					h.update(func(tx *store.Tx) error { _, _, _, err := review.Shown(tx, n, "user:alice", r.shown); return err })
 				}
 			}
 			out, err := h.Decide(t.Context(), ask("alice", "cases.decide"), c.ID, abuse())

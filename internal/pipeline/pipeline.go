@@ -131,10 +131,13 @@ type Ask struct {
 type Done struct {
 	Subject string
 	Detail  map[string]string
+	Nothing bool // was changed: there is no line
 }
 
 // Did is a Done with its facts.
-func Did(subject string, detail map[string]string) Done { return Done{subject, detail} }
+func Did(subject string, detail map[string]string) Done {
+	return Done{Subject: subject, Detail: detail}
+}
 
 // kept is what a request that comes again is answered from: the answer, and the line that must be
 // signed before anybody is given it.
@@ -169,7 +172,9 @@ func Do[T any](ctx context.Context, p *Pipeline, ask Ask, fn func(tx *store.Tx) 
 		if answer, done, err = fn(tx); err != nil {
 			return err
 		}
-		line, err = audit.Append(tx, audit.Line{Actor: ask.By, Action: ask.Op, Subject: done.Subject, Detail: done.Detail})
+		if line = 0; !done.Nothing {
+			line, err = audit.Append(tx, audit.Line{Actor: ask.By, Action: ask.Op, Subject: done.Subject, Detail: done.Detail})
+		}
 		if err != nil || req.Key == "" {
 			return err
 		}
@@ -183,7 +188,7 @@ func Do[T any](ctx context.Context, p *Pipeline, ask Ask, fn func(tx *store.Tx) 
 		return tx.Answer(req, text)
 	})
 	fault.Point("ask.committed")
-	if err == nil {
+	if err == nil && line != 0 {
 		err = p.signed(ctx, line)
 	}
 	fault.Point("ask.recorded")

@@ -103,7 +103,7 @@ func (d *desk) job(c Content, viewed bool) job {
 	j.content.Facts.MD5 = j.md5
 	r := drafts(d.t, d.w, sketch(fmt.Sprint("incident ", d.n)))
 	r, code := change(d.t, d.w, func(tx *store.Tx) (Report, error) {
-		return Approve(tx, r, Check(r, j.content, viewed, tx.Now()), bram, false)
+		return Approve(tx, r, Check(r, j.content, viewed, tx.Now()), viewed, bram, false)
 	})
 	if code != "" {
 		d.t.Fatal(code)
@@ -258,7 +258,7 @@ func TestFiling(t *testing.T) {
 		j := d.job(full(), false)
 		d.walk(d.client(), j, nil)
 		second := drafts(t, w, sketch("incident filed by mistake"))
-		second, _ = change(t, w, func(tx *store.Tx) (Report, error) { return Approve(tx, second, nil, bram, false) })
+		second, _ = change(t, w, func(tx *store.Tx) (Report, error) { return Approve(tx, second, nil, false, bram, false) })
 		twin := j
 		twin.id = second.ID
 		if d.walk(d.client(), twin, nil); len(d.finished(j)) != 2 {
@@ -275,7 +275,7 @@ func TestEnvironmentsDoNotMix(t *testing.T) {
 			s := sketch("one for " + string(env))
 			s.Environment = env
 			r := drafts(t, w, s)
-			r, _ = change(t, w, func(tx *store.Tx) (Report, error) { return Approve(tx, r, nil, bram, false) })
+			r, _ = change(t, w, func(tx *store.Tx) (Report, error) { return Approve(tx, r, nil, false, bram, false) })
 			if got := d.walk(d.client(), job{id: r.ID, content: full()}, nil); got.State != NeedsHuman || got.Resume != Opening {
 				t.Errorf("%q: %s", env, got.State)
 			}

@@ -13,8 +13,8 @@
 // One report is made for a recipient, environment, subject and incident; its key is unique. The
 // environment is bound to the credential: a report drafted for practice is never sent elsewhere.
 //
-// What a report says about viewing is derived from the recorded reveals when it is described, never
-// a constant. The role of the uploader rules who is reported: a child in the picture is a victim
+// What a report says about viewing is derived from the recorded reveals, never a constant, and stands
+// from its approval on: nothing is filed that the approver did not read. The role of the uploader rules who is reported: a child in the picture is a victim
 // and never the reported person.
 //
 // What cannot go on by itself becomes needs_human, with the trouble in words; a person resumes or
@@ -129,7 +129,7 @@ type Reply struct {
 	File    string   // upload
 	MD5     string   // upload
 	Files   []string // finish
-	Viewed  bool     // fileinfo: what the description said
+	Viewed  bool     // fileinfo: what the description said, which is Report.Viewed
 	Err     error
 	Refused string // our own words for a reply that is not success
 }

@@ -40,15 +40,9 @@ func (r Report) Withdrawable() bool {
 	return ok && r.State != Retracted && r.State != Retracting
 }
 
-// Described reports whether the recipient was told whether the file was viewed: from then on Viewed
-// says what it was told, and later looks change nothing.
-func (r Report) Described() bool {
-	state := r.State
-	if state == NeedsHuman {
-		state = r.Resume
-	}
-	return state == Described || state == Finishing || state == Finished
-}
+// Settled reports whether Viewed is what the report says about viewing: from its approval on. Before, the
+// recorded reveals say it.
+func (r Report) Settled() bool { return !r.Approved.IsZero() }
 
 // Unknown reports whether a report waits for a person because the recipient does not know what we were
 // finishing; last is the latest call.

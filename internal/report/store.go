@@ -136,9 +136,9 @@ func Address(tx *store.Tx, r Report, recipient string, env houvast.Environment) 
 	return save(tx, r)
 }
 
-// Approve lets a checked draft be filed. Who decided the case or wrote a part of the report cannot approve
+// Approve lets a checked draft be filed, with viewed as what it says about viewing from now on. Who decided the case or wrote a part of the report cannot approve
 // it, unless the team has said that it is a single person.
-func Approve(tx *store.Tx, r Report, findings []Finding, by houvast.Actor, selfAllowed bool) (Report, error) {
+func Approve(tx *store.Tx, r Report, findings []Finding, viewed bool, by houvast.Actor, selfAllowed bool) (Report, error) {
 	const op = "report.Approve"
 	switch {
 	case r.State != Draft:
@@ -150,7 +150,7 @@ func Approve(tx *store.Tx, r Report, findings []Finding, by houvast.Actor, selfA
 		return r, houvast.Errorf(op, houvast.Invalid, "report-incomplete", "the check blocks this report: %s", blocking(findings)).
 			WithHint("add what is missing; houvast report check lists it")
 	}
-	r.State, r.Approved, r.ApprovedBy = Approved, tx.Now(), by
+	r.State, r.Viewed, r.Approved, r.ApprovedBy = Approved, viewed, tx.Now(), by
 	return save(tx, r)
 }
 

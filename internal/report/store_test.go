@@ -175,7 +175,7 @@ func TestStaleVersionsAreRefused(t *testing.T) {
 		do   act
 	}{
 		"change":  {Draft, func(tx *store.Tx, r Report) (Report, error) { return Change(tx, r, []byte("new"), bram) }},
-		"approve": {Draft, func(tx *store.Tx, r Report) (Report, error) { return Approve(tx, r, nil, bram, false) }},
+		"approve": {Draft, func(tx *store.Tx, r Report) (Report, error) { return Approve(tx, r, nil, false, bram, false) }},
 		"next":    {Approved, func(tx *store.Tx, r Report) (Report, error) { r, _, err := Next(tx, r); return r, err }},
 		"answered": {Finishing, func(tx *store.Tx, r Report) (Report, error) {
 			r, _, err := Answered(tx, r, Reply{Call: submit.CallFinish, Files: []string{"f1"}}, []byte("receipt"))
@@ -221,7 +221,7 @@ func TestApprove(t *testing.T) {
 				continue
 			}
 			r := put(t, w, "in "+string(s), s)
-			_, code := change(t, w, func(tx *store.Tx) (Report, error) { return Approve(tx, r, nil, bram, true) })
+			_, code := change(t, w, func(tx *store.Tx) (Report, error) { return Approve(tx, r, nil, false, bram, true) })
 			want(t, "approving what is "+string(s), code, "wrong-state")
 			_, code = change(t, w, func(tx *store.Tx) (Report, error) { return Change(tx, r, []byte("x"), bram) })
 			want(t, "changing what is "+string(s), code, "wrong-state")
@@ -241,17 +241,17 @@ func TestApprove(t *testing.T) {
 			{anna, true, blocked, "report-incomplete"}, {bram, false, blocked[:1], ""}, {anna, true, nil, ""},
 		} {
 			r := drafts(t, w, sketch(fmt.Sprint("incident ", i)))
-			after, code := change(t, w, func(tx *store.Tx) (Report, error) { return Approve(tx, r, c.findings, c.by, c.self) })
+			after, code := change(t, w, func(tx *store.Tx) (Report, error) { return Approve(tx, r, c.findings, true, c.by, c.self) })
 			want(t, fmt.Sprintf("%+v", c), code, c.code)
-			if code == "" && (after.State != Approved || after.ApprovedBy != c.by || after.Approved != noon) {
+			if code == "" && (after.State != Approved || after.ApprovedBy != c.by || after.Approved != noon || !after.Viewed || !after.Settled()) {
 				t.Errorf("approved: %+v", after)
 			}
-			if kept := get(t, w, r.ID); (kept.State == Approved) != (c.code == "") {
+			if kept := get(t, w, r.ID); (kept.State == Approved) != (c.code == "") || kept.Viewed != (c.code == "") || kept.Settled() != (c.code == "") {
 				t.Errorf("%+v: %s", c, kept.State)
 			}
 		}
 		r := drafts(t, w, sketch("last"))
-		err := w.Update(t.Context(), func(tx *store.Tx) error { _, err := Approve(tx, r, blocked, bram, false); return err })
+		err := w.Update(t.Context(), func(tx *store.Tx) error { _, err := Approve(tx, r, blocked, false, bram, false); return err })
 		if err == nil || err.Error() != "the check blocks this report: role-unknown, reporter-email" || houvast.HintOf(err) == "" {
 			t.Errorf("%v", err)
 		}

@@ -28,10 +28,10 @@ func resumes(t *testing.T, w store.Writer, id houvast.CaseID, by houvast.Actor) 
 	return write(t, w, func(tx *store.Tx) error { _, err := Resume(tx, id, by); return err })
 }
 
-func parked(t *testing.T, w store.Writer, limit int) (ids []houvast.CaseID) {
+func parked(t *testing.T, w store.Writer, by houvast.Actor, mine bool, limit int) (ids []houvast.CaseID) {
 	t.Helper()
 	err := w.DB().View(t.Context(), func(tx *store.Tx) error {
-		found, err := Parked(tx, limit)
+		found, err := Parked(tx, by, mine, limit)
 		for _, c := range found {
 			ids = append(ids, c.ID)
 		}
@@ -140,15 +140,18 @@ func TestParkedAreListed(t *testing.T) {
 			ids = append(ids, id)
 			clock.Advance(time.Hour)
 		}
-		if got := parked(t, w, 9); !reflect.DeepEqual(got, ids) {
+		if got := parked(t, w, anna, true, 9); !reflect.DeepEqual(got, ids) {
 			t.Errorf("%v, want %v", got, ids)
 		}
-		if got := parked(t, w, 2); !reflect.DeepEqual(got, ids[:2]) {
+		if got := parked(t, w, bram, false, 2); !reflect.DeepEqual(got, ids[:2]) {
 			t.Errorf("%v, want %v", got, ids[:2])
+		}
+		if mine, others := parked(t, w, bram, true, 9), parked(t, w, anna, false, 9); len(mine)+len(others) > 0 {
+			t.Errorf("bram parked %v, and others than anna %v", mine, others)
 		}
 		must(t, w, func(tx *store.Tx) error { return Forget(tx, ids[1]) })
 		clock.Advance(ParkTime - 3*time.Hour)
-		if got := parked(t, w, 9); !reflect.DeepEqual(got, ids[2:]) {
+		if got := parked(t, w, anna, true, 9); !reflect.DeepEqual(got, ids[2:]) {
 			t.Errorf("a day after the first: %v, want %v", got, ids[2:])
 		}
 		pulls(t, w, bram, ids[0])

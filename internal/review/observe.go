@@ -14,7 +14,7 @@ var once = [...]houvast.Aspect{houvast.AspectAge, houvast.AspectAct, houvast.Asp
 
 // checkObservations refuses an observation that is outside its closed list, has no basis, or claims
 // a basis that nothing on record supports.
-func checkObservations(all []houvast.Observation, looked, tagged bool) error {
+func checkObservations(all []houvast.Observation, looked Looked, tagged bool) error {
 	const op = "review.Observe"
 	if len(all) > maxObservations {
 		return houvast.Errorf(op, houvast.TooLarge, "too-many-observations", "at most %d observations", maxObservations)
@@ -38,13 +38,17 @@ func checkObservations(all []houvast.Observation, looked, tagged bool) error {
 	return nil
 }
 
-func checkBasis(o houvast.Observation, looked, tagged bool) error {
+func checkBasis(o houvast.Observation, looked Looked, tagged bool) error {
 	const op = "review.Observe"
 	switch o.Basis {
 	case houvast.BasisSeen:
-		if !looked {
-			return houvast.Errorf(op, houvast.Invalid, "not-seen", "%s cannot have been seen: no reveal of this case to you is on record", o.What).
+		if !looked.Any {
+			return houvast.Errorf(op, houvast.Invalid, "not-seen", "%s cannot have been seen: no reveal of this case to you was on your page", o.What).
 				WithHint("give the basis list, stated or not_assessed")
+		}
+		if !looked.At(o.What) {
+			return houvast.Errorf(op, houvast.Invalid, "not-seen", "%s cannot have been seen: it is not told from a mosaic or a blur", o.What).
+				WithHint("look at the grey step, or give the basis stated or not_assessed")
 		}
 	case houvast.BasisList:
 		if o.What == houvast.AspectAge || o.What == houvast.AspectAct {

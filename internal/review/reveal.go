@@ -14,6 +14,13 @@ const MinShown = 1000
 // MaxShown is the longest time on the page that one reveal counts.
 const MaxShown = 10 * time.Minute
 
+// TellTime is how long after the end of a claim its page may still say for how long it showed
+// something: a decision and the word that hid the picture are sent together.
+const TellTime = 15 * time.Second
+
+// maxLooks is how many looks one claim may be granted.
+const maxLooks = 60
+
 // Level is how much of a picture a rendition shows.
 type Level string
 
@@ -35,7 +42,8 @@ func (l Level) rank() int {
 }
 
 // A Reveal is one look. Granted, served and shown are three facts: a crash between them never turns
-// one into the next.
+// one into the next. Its page says once for how long it was shown, and not after the claim is over for
+// TellTime: what was decided and approved is never seen afterwards.
 type Reveal struct {
 	Level  Level
 	Whole  bool  // the whole file, not a part of it
@@ -63,6 +71,28 @@ func reached(all []Reveal) (best Level) {
 	}
 	return best
 }
+
+// Looked is what a person had on the page of a case: what they can have seen.
+type Looked struct {
+	Any   bool // some rendition, for some time
+	Close bool // one without mosaic or blur: an age or an act cannot be told from less
+}
+
+// lookedAt returns what somebody had on their page; all is what they were granted.
+func lookedAt(all []Reveal) (l Looked) {
+	for _, r := range all {
+		on := r.Served && r.Shown > 0
+		l.Any = l.Any || on
+		l.Close = l.Close || on && r.Level.rank() >= LevelGrey.rank()
+	}
+	return l
+}
+
+// NeedsClose reports whether an aspect can be seen only without mosaic and blur.
+func NeedsClose(a houvast.Aspect) bool { return a == houvast.AspectAge || a == houvast.AspectAct }
+
+// At reports whether an aspect can have been seen.
+func (l Looked) At(a houvast.Aspect) bool { return l.Close || l.Any && !NeedsClose(a) }
 
 // nextStep refuses a level to whom the one before it was not served. all is what the same person was
 // granted on the same case; what was only granted, nobody has seen.

@@ -15,9 +15,13 @@
 // handed to nobody. Anybody but who asked may answer; who asked takes it up again, or after that time
 // whoever pulls it next, with all that was said. Question and answers are sealed like the facts.
 //
+// A second person answers the decision that they read: one that was sent back and taken again
+// meanwhile is another.
+//
 // Facts come first: everything a decision needs without a picture is copied into the case when it
 // opens and sealed under the key of its evidence, so that both end together. Who has not looked
-// cannot have assessed: an observation with the basis "seen" needs a recorded reveal.
+// cannot have assessed: an observation with the basis "seen" needs a recorded reveal that was on their
+// page, and that of an age or an act one without mosaic or blur.
 //
 // A decision has consequences, one row of a table each (consequence.go). This room says what they
 // are and carries out none of them. Some decisions need a second person before anything happens;
@@ -55,6 +59,9 @@ const (
 	SkipTime = 8 * time.Hour
 	ParkTime = 24 * time.Hour
 )
+
+// extendTime is how long after a claim was taken or extended it is not extended again.
+const extendTime = 30 * time.Second
 
 // maxWords is how many characters the words of a verdict may have: what escalateToHighPriority of a
 // CyberTipline report holds.
@@ -147,9 +154,9 @@ func (c Case) claimed(by houvast.Actor, now time.Time) bool {
 // parked reports whether the case waits for advice at now.
 func (c Case) parked(now time.Time) bool { return c.State == Open && now.Before(c.Parked) }
 
-// decide returns c as decided by a person who holds its claim. looked says whether a reveal of this
-// case to this person is on record; tagged whether a list gave the entry a category.
-func decide(c Case, v Verdict, by houvast.Actor, now time.Time, looked, tagged bool) (Case, error) {
+// decide returns c as decided by a person who holds its claim. looked says what this
+// person had on their page of this case; tagged whether a list gave the entry a category.
+func decide(c Case, v Verdict, by houvast.Actor, now time.Time, looked Looked, tagged bool) (Case, error) {
 	const op = "review.Decide"
 	if c.State != Open {
 		return c, houvast.Errorf(op, houvast.Conflict, "wrong-state", "the case is %s already", c.State)
@@ -170,8 +177,9 @@ func decide(c Case, v Verdict, by houvast.Actor, now time.Time, looked, tagged b
 	return c, nil
 }
 
-// confirm returns c after a second person has agreed, or sent it back to the queue.
-func confirm(c Case, agree bool, by houvast.Actor, now time.Time, selfAllowed bool) (Case, error) {
+// confirm returns c after a second person has agreed to the decision that they read (see Version; 0 = as
+// it stands), or sent it back to the queue.
+func confirm(c Case, read int64, agree bool, by houvast.Actor, now time.Time, selfAllowed bool) (Case, error) {
 	const op = "review.Confirm"
 	if c.State != Second {
 		return c, houvast.Errorf(op, houvast.Conflict, "wrong-state", "the case does not wait for a second person; it is %s", c.State)
@@ -179,6 +187,10 @@ func confirm(c Case, agree bool, by houvast.Actor, now time.Time, selfAllowed bo
 	if c.DecidedBy == by && !selfAllowed {
 		return c, houvast.Errorf(op, houvast.Forbidden, "four-eyes", "who decided a case cannot be its second person").
 			WithHint("ask a colleague")
+	}
+	if read != 0 && read != c.Version() {
+		return c, houvast.Errorf(op, houvast.Conflict, "wrong-state", "the case was decided anew since you read it").
+			WithHint("read the decision again, then answer it")
 	}
 	if agree {
 		c.State, c.SecondedBy, c.Seconded = Decided, by, now
@@ -191,7 +203,7 @@ func confirm(c Case, agree bool, by houvast.Actor, now time.Time, selfAllowed bo
 }
 
 // check refuses a verdict that is not one.
-func (v Verdict) check(looked, tagged bool) error {
+func (v Verdict) check(looked Looked, tagged bool) error {
 	const op = "review.Decide"
 	if !oneOf(v.Decision, houvast.Decisions()) {
 		return houvast.Errorf(op, houvast.Invalid, "bad-decision", "there is no such decision").

@@ -123,7 +123,18 @@ func Next(tx *store.Tx, by houvast.Actor) (Case, error) {
 func claim(tx *store.Tx, c Case, by houvast.Actor) (Case, error) {
 	c.ClaimedBy, c.ClaimEnds, c.Parked, c.ParkedBy = by, tx.Now().Add(ClaimTime), time.Time{}, ""
 	_, err := tx.Exec("UPDATE review_case SET claimed_by = $2, claim_ends = $3, parked = 0, parked_by = '' WHERE id = $1", c.ID, by, houvast.Micros(c.ClaimEnds))
+	if err == nil { // the looks of this claim last as long as it does
+		_, err = tx.Exec("UPDATE reveal SET closes = $3 WHERE case_id = $1 AND actor = $2 AND closes > $4",
+			c.ID, by, houvast.Micros(c.ClaimEnds.Add(TellTime)), houvast.Micros(tx.Now()))
+	}
 	return c, err
+}
+
+// over is called when the claim on a case ends before its time: from TellTime on no page says any more
+// for how long it showed something.
+func over(tx *store.Tx, id houvast.CaseID) error {
+	_, err := tx.Exec("UPDATE reveal SET closes = $2 WHERE case_id = $1 AND closes > $2", id, houvast.Micros(tx.Now().Add(TellTime)))
+	return err
 }
 
 // Extend keeps a claim that still holds for another ClaimTime.
@@ -142,6 +153,9 @@ func GiveBack(tx *store.Tx, id houvast.CaseID, by houvast.Actor) error {
 	}
 	_, err := tx.Exec("UPDATE review_case SET claimed_by = '', claim_ends = 0 WHERE id = $1", id)
 	tx.Notify(Topic)
+	if err == nil {
+		err = over(tx, id)
+	}
 	return err
 }
 
@@ -158,10 +172,9 @@ func Skip(tx *store.Tx, id houvast.CaseID, by houvast.Actor) error {
 	return err
 }
 
-// Unskip lets by be handed again what they skipped.
-func Unskip(tx *store.Tx, by houvast.Actor) error {
-	_, err := tx.Exec("DELETE FROM review_skip WHERE actor = $1", by)
-	return err
+// Unskip lets by be handed again what they skipped, and returns how many cases that are.
+func Unskip(tx *store.Tx, by houvast.Actor) (n int64, err error) {
+	return tx.Exec("DELETE FROM review_skip WHERE actor = $1", by)
 }
 
 // skippedBy counts what waits and was skipped by by.
@@ -182,12 +195,20 @@ func Park(tx *store.Tx, id houvast.CaseID, by houvast.Actor, advice []byte) (Cas
 	_, err = tx.Exec("UPDATE review_case SET claimed_by = '', claim_ends = 0, parked = $2, parked_by = $3, advice = $4 WHERE id = $1",
 		id, houvast.Micros(c.Parked), by, advice)
 	tx.Notify(Topic)
+	if err == nil {
+		err = over(tx, id)
+	}
 	return c, err
 }
 
-// Parked returns the cases that wait for advice, the oldest first.
-func Parked(tx *store.Tx, limit int) ([]Case, error) {
-	return list(tx, "parked <> 0 AND parked > $1 ORDER BY parked, id LIMIT $2", houvast.Micros(tx.Now()), limit)
+// Parked returns the cases that wait for advice: those that by parked, or those of everybody else. The
+// oldest comes first.
+func Parked(tx *store.Tx, by houvast.Actor, mine bool, limit int) ([]Case, error) {
+	whose := "parked_by <> $2"
+	if mine {
+		whose = "parked_by = $2"
+	}
+	return list(tx, "parked <> 0 AND parked > $1 AND "+whose+" ORDER BY parked, id LIMIT $3", houvast.Micros(tx.Now()), by, limit)
 }
 
 // Advise records the answer of by to the question about a parked case; nobody answers their own.
@@ -272,7 +293,7 @@ func Decide(tx *store.Tx, id houvast.CaseID, by houvast.Actor, v Verdict, words 
 	if err != nil {
 		return c, err
 	}
-	looked, err := revealedTo(tx, id, by)
+	looked, err := LookedAt(tx, id, by)
 	if err != nil {
 		return c, err
 	}
@@ -280,16 +301,20 @@ func Decide(tx *store.Tx, id houvast.CaseID, by houvast.Actor, v Verdict, words 
 		return c, err
 	}
 	c.Words = words
-	return c, save(tx, c, Open)
+	if err = save(tx, c, Open); err == nil {
+		err = over(tx, id)
+	}
+	return c, err
 }
 
-// Confirm records what the second person said.
-func Confirm(tx *store.Tx, id houvast.CaseID, by houvast.Actor, agree, selfAllowed bool) (Case, error) {
+// Confirm records what the second person said about the decision that they read: its Version, 0 = as it
+// stands. Conflict wrong-state says that there is another decision by now, or none.
+func Confirm(tx *store.Tx, id houvast.CaseID, by houvast.Actor, read int64, agree, selfAllowed bool) (Case, error) {
 	c, err := Get(tx, id)
 	if err != nil {
 		return c, err
 	}
-	if c, err = confirm(c, agree, by, tx.Now(), selfAllowed); err != nil {
+	if c, err = confirm(c, read, agree, by, tx.Now(), selfAllowed); err != nil {
 		return c, err
 	}
 	if c.State == Open {
@@ -375,6 +400,9 @@ func Forget(tx *store.Tx, id houvast.CaseID) error {
 	if err == nil {
 		_, err = tx.Exec("DELETE FROM review_skip WHERE case_id = $1", id)
 	}
+	if err == nil {
+		err = over(tx, id)
+	}
 	return err
 }
 
@@ -397,21 +425,31 @@ func Holds(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (Case, error) {
 }
 
 // Grant records that by may look at a rendition of a case they have claimed, when the level before it
-// was served to them. It returns the number of the reveal.
+// was served to them. It returns the number of the reveal. Limited, code too-many-reveals, says that
+// this claim was granted all the looks that one may have.
 func Grant(tx *store.Tx, id houvast.CaseID, by houvast.Actor, level Level, whole bool) (int64, error) {
-	if _, err := held(tx, id, by); err != nil {
+	c, err := held(tx, id, by)
+	if err != nil {
 		return 0, err
 	}
 	own, err := reveals(tx, "case_id = $1 AND actor = $2", id, by)
 	if err == nil {
 		err = nextStep(own, level)
 	}
+	var looks int
+	if err == nil {
+		err = tx.Row("SELECT COUNT(*) FROM reveal WHERE case_id = $1 AND actor = $2 AND closes > $3", store.Args(id, by, houvast.Micros(tx.Now())), &looks)
+	}
+	if err == nil && looks >= maxLooks {
+		err = houvast.Errorf("review.Grant", houvast.Limited, "too-many-reveals", "%d looks at this case were granted to you already", looks).
+			WithHint("decide from what you have seen, give the case back or ask for advice")
+	}
 	if err != nil {
 		return 0, err
 	}
 	n := tx.NewID()
-	_, err = tx.Exec("INSERT INTO reveal (id, case_id, actor, level, whole, granted, served, shown) VALUES ($1, $2, $3, $4, $5, $6, 0, 0)",
-		n, id, by, level, whole, houvast.Micros(tx.Now()))
+	_, err = tx.Exec("INSERT INTO reveal (id, case_id, actor, level, whole, granted, served, shown, told, closes) VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, $7)",
+		n, id, by, level, whole, houvast.Micros(tx.Now()), houvast.Micros(c.ClaimEnds.Add(TellTime)))
 	return n, err
 }
 
@@ -422,23 +460,28 @@ func Served(tx *store.Tx, reveal int64) error {
 }
 
 // Shown records for how many milliseconds a served reveal was on the page of by, and returns how many
-// of them count, and for which case; a smaller figure than before takes nothing back. NotFound says
-// that there is no such reveal to by, Conflict not-served that it never left.
-func Shown(tx *store.Tx, reveal int64, by houvast.Actor, milliseconds int64) (id houvast.CaseID, ms int64, err error) {
+// of them count, and for which case. Only the first word counts: a later one changes nothing, and first
+// is false. NotFound says that there is no such reveal to by, Conflict not-served that it never left,
+// Conflict claim-lost that the claim it was granted under has ended more than TellTime ago.
+func Shown(tx *store.Tx, reveal int64, by houvast.Actor, milliseconds int64) (id houvast.CaseID, ms int64, first bool, err error) {
 	const op = "review.Shown"
-	var served int64
-	err = tx.Row("SELECT case_id, served FROM reveal WHERE id = $1 AND actor = $2", store.Args(reveal, by), &id, &served)
+	var served, told, closes int64
+	err = tx.Row("SELECT case_id, served, shown, told, closes FROM reveal WHERE id = $1 AND actor = $2", store.Args(reveal, by), &id, &served, &ms, &told, &closes)
 	switch {
 	case houvast.KindOf(err) == houvast.NotFound:
-		return 0, 0, houvast.Errorf(op, houvast.NotFound, "", "there is no such reveal")
+		return 0, 0, false, houvast.Errorf(op, houvast.NotFound, "", "there is no such reveal")
 	case err != nil:
-		return 0, 0, err
+		return 0, 0, false, err
+	case told != 0:
+		return id, ms, false, nil
 	case served == 0:
-		return 0, 0, houvast.Errorf(op, houvast.Conflict, "not-served", "what was not served cannot have been shown")
+		return 0, 0, false, houvast.Errorf(op, houvast.Conflict, "not-served", "what was not served cannot have been shown")
+	case houvast.Micros(tx.Now()) >= closes:
+		return 0, 0, false, houvast.Errorf(op, houvast.Conflict, "claim-lost", "the claim that it was shown under has ended")
 	}
 	ms = counted(milliseconds, tx.Now().Sub(houvast.FromMicros(served)))
-	_, err = tx.Exec("UPDATE reveal SET shown = $2 WHERE id = $1 AND served <> 0 AND shown < $2", reveal, ms)
-	return id, ms, err
+	n, err := tx.Exec("UPDATE reveal SET shown = $2, told = $3 WHERE id = $1 AND told = 0", reveal, ms, houvast.Micros(tx.Now()))
+	return id, ms, n == 1, err
 }
 
 // Viewed derives from the recorded reveals whether a person viewed the whole file of a case.
@@ -470,8 +513,8 @@ func reveals(tx *store.Tx, where string, args ...any) (all []Reveal, err error) 
 	return all, err
 }
 
-// revealedTo reports whether any rendition of a case was served to by.
-func revealedTo(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (bool, error) {
-	level, err := Reached(tx, id, by)
-	return level != "", err
+// LookedAt returns what by had on their page of a case.
+func LookedAt(tx *store.Tx, id houvast.CaseID, by houvast.Actor) (Looked, error) {
+	own, err := reveals(tx, "case_id = $1 AND actor = $2", id, by)
+	return lookedAt(own), err
 }

@@ -248,7 +248,7 @@ func TestDecideAndConfirm(t *testing.T) {
 		v := Verdict{Decision: "own", Role: "both", Pressure: true, Words: "w",
 			Observations: observe(houvast.Observation{What: "age", Min: 13, Max: 14, Basis: "stated"}, houvast.Observation{What: "origin", Value: "sextortion", Basis: "stated"})}
 		confirms := func(by houvast.Actor, agree, self bool) string {
-			return write(t, w, func(tx *store.Tx) error { _, err := Confirm(tx, id, by, agree, self); return err })
+			return write(t, w, func(tx *store.Tx) error { _, err := Confirm(tx, id, by, 0, agree, self); return err })
 		}
 		want(t, "deciding what nobody took", decides(t, w, id, anna, v), "claim-lost")
 		pulls(t, w, anna, id)
@@ -287,7 +287,7 @@ func TestDecideAndConfirm(t *testing.T) {
 		if c.State != Decided || c.SecondedBy != anna || c.Seconded != noon.Add(2*time.Minute) || c.Decision != "own" {
 			t.Errorf("%+v", c)
 		}
-		want(t, "an unknown case", write(t, w, func(tx *store.Tx) error { _, err := Confirm(tx, 1, anna, true, true); return err }), "not_found")
+		want(t, "an unknown case", write(t, w, func(tx *store.Tx) error { _, err := Confirm(tx, 1, anna, 0, true, true); return err }), "not_found")
 	})
 }
 
@@ -319,22 +319,30 @@ func TestSecondPersonPerDecision(t *testing.T) {
 }
 
 // The database holds what the transition was told: a look by somebody else, or one that was granted
-// and never served, is no look.
+// and never served or shown, is no look.
 func TestSeenNeedsOwnServedReveal(t *testing.T) {
 	each(t, func(t *testing.T, w store.Writer, clock *storetest.Clock) {
 		v := Verdict{Decision: "not_abuse", Observations: observe(houvast.Observation{What: "synthetic", Value: "drawn", Basis: "seen"})}
 		id, other := put(t, w, likeness), put(t, w, likeness)
+		var last int64
 		grant := func(id houvast.CaseID, by houvast.Actor, served bool) (code string) {
 			return write(t, w, func(tx *store.Tx) error {
 				n, err := Grant(tx, id, by, LevelMosaic, false)
 				if err == nil && served {
 					err = Served(tx, n)
 				}
+				last = n
 				return err
 			})
 		}
+		shows := func(by houvast.Actor) {
+			t.Helper()
+			clock.Advance(time.Second)
+			must(t, w, func(tx *store.Tx) error { _, _, _, err := Shown(tx, last, by, 1); return err })
+		}
 		pulls(t, w, bram, id)
 		want(t, "bram looks", grant(id, bram, true), "")
+		shows(bram)
 		must(t, w, func(tx *store.Tx) error { return GiveBack(tx, id, bram) })
 		pulls(t, w, anna, id)
 		want(t, "bram looked, anna did not", decides(t, w, id, anna, v), "not-seen")
@@ -344,6 +352,7 @@ func TestSeenNeedsOwnServedReveal(t *testing.T) {
 		pulls(t, w, bram, id)
 		pulls(t, w, anna, other)
 		want(t, "anna looks at another case", grant(other, anna, true), "")
+		shows(anna)
 		must(t, w, func(tx *store.Tx) error {
 			if err := GiveBack(tx, id, bram); err != nil {
 				return err
@@ -353,6 +362,9 @@ func TestSeenNeedsOwnServedReveal(t *testing.T) {
 		pulls(t, w, anna, id)
 		want(t, "a look at another case", decides(t, w, id, anna, v), "not-seen")
 		want(t, "anna looks", grant(id, anna, true), "")
+		want(t, "served is not shown", decides(t, w, id, anna, v), "not-seen")
+		shows(anna)
+		want(t, "an age from a mosaic", decides(t, w, id, anna, Verdict{Decision: "not_abuse", Observations: observe(houvast.Observation{What: "age", Min: 8, Max: 10, Basis: "seen"})}), "not-seen")
 		want(t, "anna looked", decides(t, w, id, anna, v), "")
 		want(t, "looking at what is decided", grant(id, anna, true), "claim-lost")
 	})
@@ -494,7 +506,7 @@ func TestForget(t *testing.T) {
 				}
 			}
 			want(t, "deciding what is forgotten", decides(t, w, id, anna, Verdict{Decision: "not_abuse"}), "wrong-state")
-			want(t, "confirming what is forgotten", write(t, w, func(tx *store.Tx) error { _, err := Confirm(tx, id, bram, true, false); return err }), "wrong-state")
+			want(t, "confirming what is forgotten", write(t, w, func(tx *store.Tx) error { _, err := Confirm(tx, id, bram, 0, true, false); return err }), "wrong-state")
 			want(t, "looking at what is forgotten", write(t, w, func(tx *store.Tx) error { _, err := Grant(tx, id, anna, LevelGrey, false); return err }), "claim-lost")
 		}
 		pulls(t, w, bram, untouched)

@@ -29,6 +29,9 @@ func codeOf(err error) string {
 	return houvast.CodeOf(err)
 }
 
+// eyes is what somebody had on their page who looked closely, or not at all.
+func eyes(looked bool) Looked { return Looked{looked, looked} }
+
 func observe(o ...houvast.Observation) []houvast.Observation { return o }
 
 func TestVerdict(t *testing.T) {
@@ -113,7 +116,7 @@ func TestVerdict(t *testing.T) {
 	}
 	for _, c := range cases {
 		before := claimedCase()
-		after, err := decide(before, c.v, anna, noon, c.looked, c.tagged)
+		after, err := decide(before, c.v, anna, noon, eyes(c.looked), c.tagged)
 		if codeOf(err) != c.code {
 			t.Errorf("%s: %q (%v), want %q", c.name, codeOf(err), err, c.code)
 			continue
@@ -142,7 +145,7 @@ func TestClosedLists(t *testing.T) {
 	for _, aspect := range houvast.Aspects() {
 		for _, from := range houvast.Aspects() {
 			for _, value := range from.Values() {
-				err := checkObservations(observe(houvast.Observation{What: aspect, Value: value, Basis: "seen"}), true, false)
+				err := checkObservations(observe(houvast.Observation{What: aspect, Value: value, Basis: "seen"}), eyes(true), false)
 				if allowed := slices.Contains(aspect.Values(), value); (err == nil) != allowed {
 					t.Errorf("%s = %s: %v", aspect, value, err)
 				}
@@ -154,7 +157,7 @@ func TestClosedLists(t *testing.T) {
 		t.Errorf("only %d pairs", n)
 	}
 	for _, role := range houvast.Roles() {
-		if err := (Verdict{Decision: "abuse", Role: role}).check(false, false); err != nil {
+		if err := (Verdict{Decision: "abuse", Role: role}).check(Looked{}, false); err != nil {
 			t.Errorf("%s: %v", role, err)
 		}
 	}
@@ -175,7 +178,7 @@ func TestDecideTransition(t *testing.T) {
 				case by != anna || late >= ClaimTime:
 					want = "claim-lost"
 				}
-				after, err := decide(c, v, by, noon.Add(late), false, false)
+				after, err := decide(c, v, by, noon.Add(late), Looked{}, false)
 				if codeOf(err) != want {
 					t.Errorf("%s, by %q, after %s: %q, want %q", s, by, late, codeOf(err), want)
 				}
@@ -187,7 +190,7 @@ func TestDecideTransition(t *testing.T) {
 	}
 	unclaimed := Case{ID: 1, State: Open}
 	for _, by := range []houvast.Actor{anna, ""} {
-		if _, err := decide(unclaimed, v, by, noon, false, false); codeOf(err) != "claim-lost" {
+		if _, err := decide(unclaimed, v, by, noon, Looked{}, false); codeOf(err) != "claim-lost" {
 			t.Errorf("a case that nobody took is decided by %q: %v", by, err)
 		}
 	}
@@ -214,11 +217,69 @@ func TestConfirmTransition(t *testing.T) {
 					default:
 						want = Case{ID: 1, State: Open, Returns: 3, Key: "k", Facts: []byte("f")}
 					}
-					after, err := confirm(c, agree, by, later, self)
+					after, err := confirm(c, 0, agree, by, later, self)
 					if codeOf(err) != code || !reflect.DeepEqual(after, want) {
 						t.Errorf("%s, by %s, self %v, agree %v: %q and\n%+v, want %q and\n%+v", s, by, self, agree, codeOf(err), after, code, want)
 					}
 				}
+			}
+		}
+	}
+}
+
+// Who answers another decision than the one that stands is told so; who read it, or says nothing about
+// what they read, is not.
+func TestConfirmWhatWasRead(t *testing.T) {
+	c := Case{ID: 1, State: Second, Decision: "own", DecidedBy: anna, Decided: noon, Returns: 1, ClaimedBy: ""}
+	older, sameInstant := c, c
+	older.Decided = noon.Add(-time.Microsecond)
+	sameInstant.Returns = 0
+	versions := map[int64]bool{0: true, c.Version(): true, older.Version(): false, sameInstant.Version(): false, -1: false, c.Version() + 1: false}
+	if len(versions) != 5 { // a microsecond and a return less is one and the same number
+		t.Errorf("%d versions", len(versions))
+	}
+	for read, right := range versions {
+		for _, agree := range []bool{false, true} {
+			after, err := confirm(c, read, agree, bram, noon, false)
+			if code := codeOf(err); code != map[bool]string{true: "", false: "wrong-state"}[right] || !right && !reflect.DeepEqual(after, c) {
+				t.Errorf("read %d of %d, agree %v: %q", read, c.Version(), agree, code)
+			}
+		}
+	}
+	if v := (Case{Returns: 3}).Version(); v != 0 {
+		t.Errorf("a case without a decision has the version %d", v)
+	}
+}
+
+// What is on the page for no time was not looked at, and an age and an act need more than a mosaic.
+func TestLookedAt(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		all        []Reveal
+		any, close bool
+	}{
+		{"nothing", nil, false, false},
+		{"granted", []Reveal{{LevelColour, true, false, 0}}, false, false},
+		{"served, and never on the page", []Reveal{{LevelMosaic, true, true, 0}, {LevelColour, true, true, 0}}, false, false},
+		{"on the page, and never served", []Reveal{{LevelColour, true, false, 5}}, false, false},
+		{"a mosaic", []Reveal{{LevelMosaic, true, true, 1}}, true, false},
+		{"a mosaic, and colour for no time", []Reveal{{LevelMosaic, true, true, 900}, {LevelColour, true, true, 0}}, true, false},
+		{"blurred", []Reveal{{LevelBlurred, true, true, 9000}}, true, false},
+		{"grey", []Reveal{{LevelGrey, false, true, 1}}, true, true},
+		{"colour", []Reveal{{LevelColour, true, true, 1}}, true, true},
+	} {
+		l := lookedAt(c.all)
+		if l != (Looked{c.any, c.close}) {
+			t.Errorf("%s: %+v", c.name, l)
+		}
+		for _, a := range houvast.Aspects() {
+			o := houvast.Observation{What: a, Basis: "seen", Min: 3, Max: 9}
+			if a != houvast.AspectAge {
+				o = houvast.Observation{What: a, Basis: "seen", Value: a.Values()[0]}
+			}
+			may := c.close || c.any && a != houvast.AspectAge && a != houvast.AspectAct
+			if err := Observable(observe(o), l, false); (err == nil) != may || l.At(a) != may || err != nil && codeOf(err) != "not-seen" {
+				t.Errorf("%s: %s is seen: %v", c.name, a, err)
 			}
 		}
 	}

@@ -86,11 +86,11 @@ func (g *Pages) decide(p *site.Page) error {
 	t := readForm(p)
 	if p.Form("sure") == "yes" && len(t.faults) == 0 && !g.wantsRole(t.verdict) {
 		if _, err = g.P.Decide(p.R.Context(), p.Ask(), id, t.verdict); err == nil {
-			g.Viewer.Forget(id)
+			g.Viewer.Forget(id, p.Who.Actor)
 			return p.See(casePath(id) + "/after")
 		}
 		if houvast.KindOf(err) == houvast.InDoubt { // it was done, and only the proof is missing
-			g.Viewer.Forget(id)
+			g.Viewer.Forget(id, p.Who.Actor)
 			p.Back = casePath(id) + "/after"
 			return err
 		}

@@ -10,10 +10,12 @@ import (
 	"github.com/houvast/houvast/internal/review"
 )
 
-// An option is one value of a choice. Off cannot be chosen; Seen is off until this person has looked.
+// An option is one value of a choice. Off cannot be chosen. Seen is for the script, which lets an option
+// be chosen once this person has looked: any look will do, or only a close one.
 type option struct {
-	Value         string
-	On, Off, Seen bool
+	Value   string
+	On, Off bool
+	Seen    string // any, close; "" = looking changes nothing
 }
 
 // A form is the decision form with what was typed into it.
@@ -42,14 +44,14 @@ type row struct {
 
 func formOf(p *site.Page, s desk.Sight, t typed) form {
 	tell := func(field string) *site.Fault { return p.Fault(t.faults[field]) }
-	f := form{Words: t.values.Get("words"), Pressure: t.verdict.Pressure, Looked: s.Reached != "", Tagged: review.Tagged(s.Facts),
+	f := form{Words: t.values.Get("words"), Pressure: t.verdict.Pressure, Looked: s.Looked.Any, Tagged: review.Tagged(s.Facts),
 		RoleFault: tell("role"), WordsFault: tell("words"), PressureFault: tell("pressure"), Observed: len(t.verdict.Observations)}
 	for _, r := range houvast.Roles() {
 		f.Roles = append(f.Roles, option{Value: string(r), On: t.verdict.Role == r})
 	}
 	for _, a := range houvast.Aspects() {
 		r := row{Aspect: a, Age: a == houvast.AspectAge, Many: slices.Contains(many[:], a), Min: t.values.Get("age_min"), Max: t.values.Get("age_max"),
-			Bases: bases(a, t.values.Get(string(a)+"_basis"), f.Looked, f.Tagged), Fault: tell(string(a))}
+			Bases: bases(a, t.values.Get(string(a)+"_basis"), s.Looked, f.Tagged), Fault: tell(string(a))}
 		for _, v := range a.Values() {
 			r.Values = append(r.Values, option{Value: v, On: slices.Contains(t.values[string(a)], v)})
 		}
@@ -60,10 +62,14 @@ func formOf(p *site.Page, s desk.Sight, t typed) form {
 }
 
 // bases says which bases an aspect may have. Not assessed comes first and is what nobody changed.
-func bases(a houvast.Aspect, chosen string, looked, tagged bool) []option {
+func bases(a houvast.Aspect, chosen string, looked review.Looked, tagged bool) []option {
 	noTag := !tagged || a == houvast.AspectAge || a == houvast.AspectAct
+	look := "any"
+	if review.NeedsClose(a) {
+		look = "close"
+	}
 	all := []option{{Value: string(houvast.BasisNotAssessed)}, {Value: string(houvast.BasisStated)},
-		{Value: string(houvast.BasisList), Off: noTag}, {Value: string(houvast.BasisSeen), Off: !looked, Seen: true}}
+		{Value: string(houvast.BasisList), Off: noTag}, {Value: string(houvast.BasisSeen), Off: !looked.At(a), Seen: look}}
 	for i := range all {
 		all[i].On = all[i].Value == chosen
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/houvast/houvast/internal/review"
 )
 
-// maxParked bounds the page of parked cases.
+// maxParked bounds the page of parked cases, the own ones and those of others.
 const maxParked = 50
 
 type parkedView struct {
@@ -35,7 +35,7 @@ func (g *Pages) parked(p *site.Page) error {
 }
 
 func (g *Pages) renderParked(p *site.Page, v parkedView) error {
-	found, err := g.P.Parked(p.R.Context(), maxParked)
+	found, err := g.P.Parked(p.R.Context(), p.Who.Actor, maxParked)
 	if err != nil {
 		return err
 	}

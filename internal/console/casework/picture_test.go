@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/houvast/houvast/internal/console/consoletest"
 	"github.com/houvast/houvast/internal/pipeline"
@@ -59,6 +60,7 @@ func look(r *consoletest.Rig, v *consoletest.Visitor, at string, level review.Le
 		r.T.Fatal(err)
 	}
 	done(nil)
+	r.Clock.Pass(2 * time.Second)
 	return v.Script(at+"/shown", "reveal", ticket.Reveal, "ms", "1200")
 }
 
@@ -75,9 +77,7 @@ func TestPicture(t *testing.T) {
 		if strings.Contains(page.Body, "<img") || strings.Contains(page.Body, "/r/case_") {
 			t.Error("the page holds a picture or its address")
 		}
-		if !strings.Contains(page.Body, `<option value="seen" disabled data-seen>`) {
-			t.Error("seen can be said without a look")
-		}
+		equal(t, "seen without a look: not, any, close", seenOptions(page), "[8 6 2 6 2]")
 		for who, v := range map[string]*consoletest.Visitor{"bram": bram, "cleo": cleo} {
 			if got := v.Script(at+"/grant", "level", "mosaic"); got.Status != map[string]int{"bram": 409, "cleo": 403}[who] {
 				t.Errorf("%s is granted: %d %s", who, got.Status, got.Body)
@@ -95,15 +95,17 @@ func TestPicture(t *testing.T) {
 		status(t, "mosaic", look(r, anna, at, review.LevelMosaic), 200)
 		page = anna.Get(at)
 		equal(t, "open steps", openSteps(page), "mosaic blurred")
-		if strings.Contains(page.Body, `value="seen" disabled`) {
-			t.Error("seen cannot be said after a look")
-		}
+		equal(t, "seen after a mosaic: not, any, close", seenOptions(page), "[2 0 2 6 2]")
+		age := []string{"decision", "not_abuse", "age_min", "8", "age_max", "10", "age_basis", "seen"}
+		says(t, "an age from a mosaic", anna.Post(at+"/decide", age...), "You have not looked at this picture")
 		guard := anna.Post(at+"/decide", "decision", "not_abuse", "synthetic", "drawn", "synthetic_basis", "seen")
 		status(t, "seen", guard, 200)
 		says(t, "seen", guard, "drawn, seen by a person")
 		for _, l := range []review.Level{review.LevelBlurred, review.LevelGrey, review.LevelColour} {
 			status(t, string(l), look(r, anna, at, l), 200)
 		}
+		equal(t, "seen after all steps: not, any, close", seenOptions(anna.Get(at)), "[0 0 0 6 2]")
+		says(t, "an age from all steps", anna.Post(at+"/decide", age...), "Nothing has been decided yet.")
 		equal(t, "granted", lines(r, caseAt(r, at), "reveals.grant"), 4)
 		status(t, "decided", anna.Post(at+"/decide", append(answersOf(t, guard), "sure", "yes")...), 303)
 		if got := anna.Script(at+"/grant", "level", "mosaic"); got.Status != 409 {
@@ -111,6 +113,72 @@ func TestPicture(t *testing.T) {
 		}
 		equal(t, "observed", caseAt(r, at).Observed, "[{synthetic drawn 0 0 seen}]")
 	})
+}
+
+// What was fetched and never on the page was not seen; it opens the next step and no more.
+func TestServedIsNotSeen(t *testing.T) {
+	each(t, func(r *consoletest.Rig, anna, _, _ *consoletest.Visitor) {
+		t := r.T
+		r.Matched(1)
+		at := pull(t, anna)
+		r.Until("ready", func() bool { return strings.Contains(anna.Get(at+"/picture").Body, `"ready"`) })
+		var ticket struct{ Reveal, URL, Proof string }
+		got := anna.Script(at+"/grant", "level", "mosaic")
+		if err := json.Unmarshal([]byte(got.Body), &ticket); err != nil {
+			t.Fatal(err, got.Body)
+		}
+		part := strings.Split(ticket.URL, "/")
+		_, done, err := r.Viewer.Redeem(t.Context(), caseAt(r, at).ID, review.LevelMosaic, part[len(part)-1], ticket.Proof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done(nil)
+		page := anna.Get(at)
+		equal(t, "open steps", openSteps(page), "mosaic blurred")
+		equal(t, "seen: not, any, close", seenOptions(page), "[8 6 2 6 2]")
+		form := []string{"decision", "not_abuse", "synthetic", "drawn", "synthetic_basis", "seen", "sure", "yes"}
+		says(t, "seen for no time", anna.Post(at+"/decide", form...), "You have not looked at this picture")
+		equal(t, "undecided", caseAt(r, at).State, "open")
+		r.Clock.Pass(2 * time.Second)
+		for range 3 { // one word, one line
+			status(t, "shown", anna.Script(at+"/shown", "reveal", ticket.Reveal, "ms", "900"), 200)
+		}
+		equal(t, "lines", lines(r, caseAt(r, at), "reveals.shown"), 1)
+		status(t, "the control", anna.Post(at+"/decide", form...), 303)
+	})
+}
+
+// A skip that is sent again takes nothing from the colleague who has the case by now.
+func TestReplayLeavesAColleague(t *testing.T) {
+	each(t, func(r *consoletest.Rig, anna, bram, _ *consoletest.Visitor) {
+		t := r.T
+		r.Matched(1)
+		at := pull(t, anna)
+		status(t, "skip", anna.Post(at+"/skip", "once", "s1"), 303)
+		equal(t, "bram", pull(t, bram), at)
+		r.Until("ready", func() bool { return strings.Contains(bram.Get(at+"/picture").Body, `"ready"`) })
+		var ticket struct{ Reveal, URL, Proof string }
+		got := bram.Script(at+"/grant", "level", "mosaic")
+		if err := json.Unmarshal([]byte(got.Body), &ticket); err != nil {
+			t.Fatal(err, got.Body)
+		}
+		status(t, "again", anna.Post(at+"/skip", "once", "s1"), 303)
+		says(t, "bram's", consoletest.Reply{Body: bram.Get(at + "/picture").Body}, `"ready"`)
+		part := strings.Split(ticket.URL, "/")
+		_, done, err := r.Viewer.Redeem(t.Context(), caseAt(r, at).ID, review.LevelMosaic, part[len(part)-1], ticket.Proof)
+		if err != nil {
+			t.Fatal("bram's look was taken away: ", err)
+		}
+		done(nil)
+	})
+}
+
+// seenOptions counts the options that say seen: those that cannot be chosen, with any look and with a
+// close one, then those there are of each.
+func seenOptions(page consoletest.Reply) [5]int {
+	n := func(text string) int { return strings.Count(page.Body, text) }
+	any, close := n(`<option value="seen" disabled data-seen="any">`), n(`<option value="seen" disabled data-seen="close">`)
+	return [5]int{any + close, any, close, n(`data-seen="any">`), n(`data-seen="close">`)}
 }
 
 // openSteps lists the steps that may be asked for.

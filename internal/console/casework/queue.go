@@ -75,7 +75,7 @@ func (g *Pages) skip(p *site.Page) error {
 		return err
 	}
 	if err = g.P.Skip(p.R.Context(), p.Ask(), id); err == nil {
-		g.Viewer.Forget(id)
+		g.Viewer.Forget(id, p.Who.Actor)
 		return p.See("/console/queue?said=skipped")
 	}
 	return g.orLost(p, err, lostView{})
@@ -90,7 +90,7 @@ func (g *Pages) park(p *site.Page) error {
 	question := p.Form("question")
 	_, err = g.P.Park(p.R.Context(), p.Ask(), id, question)
 	if err == nil {
-		g.Viewer.Forget(id)
+		g.Viewer.Forget(id, p.Who.Actor)
 		return p.See("/console/queue?said=parked")
 	}
 	if kindly(err) {

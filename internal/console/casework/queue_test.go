@@ -2,8 +2,10 @@ package casework_test
 
 import (
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/houvast/houvast/internal/access"
 	"github.com/houvast/houvast/internal/console/consoletest"
@@ -122,6 +124,21 @@ func TestAdvice(t *testing.T) {
 	})
 }
 
+var readField = regexp.MustCompile(`<input type="hidden" name="read" value="(-?[0-9]+)">`)
+
+// readOf is the decision that a page of the second person carries, "" when it has no form.
+func readOf(page consoletest.Reply) string {
+	if m := readField.FindStringSubmatch(page.Body); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// confirm answers the decision that stands on the page of a case now.
+func confirm(v *consoletest.Visitor, at string, fields ...string) consoletest.Reply {
+	return v.Post(at+"/confirm", append(fields, "read", readOf(v.Get(at)))...)
+}
+
 // The second person reads facts and reasons without a picture, and agrees or sends back in words.
 func TestSecondLook(t *testing.T) {
 	each(t, func(r *consoletest.Rig, anna, bram, cleo *consoletest.Visitor) {
@@ -148,7 +165,7 @@ func TestSecondLook(t *testing.T) {
 		says(t, "back without words", got, "Your own words are missing", "Do you agree?")
 		status(t, "no answer", bram.Post(at+"/confirm", "words", "x"), 400)
 		equal(t, "nothing yet", caseAt(r, at).State, "second")
-		equal(t, "back", bram.Post(at+"/confirm", "answer", "back", "words", "Look at the date again.").Location, "/console/seconds?said=returned")
+		equal(t, "back", confirm(bram, at, "answer", "back", "words", "Look at the date again.").Location, "/console/seconds?said=returned")
 		says(t, "said", bram.Get("/console/seconds?said=returned"), "You sent the case back.")
 		says(t, "too late", bram.Get(at), "You do not hold this case")
 		equal(t, "after a return", anna.Get(at+"/after").Status, 403)
@@ -156,13 +173,75 @@ func TestSecondLook(t *testing.T) {
 		equal(t, "pulled again", pull(t, anna), at)
 		says(t, "pulled again", anna.Get(at), "A second person has sent this case back 1 time", "Sent back, bram", "Look at the date again.")
 		status(t, "decide", anna.Post(at+"/decide", "decision", "own", "pressure", "yes", "role", "child", "sure", "yes"), 303)
-		equal(t, "agreed", cleo.Post(at+"/confirm", "answer", "agree", "words", "Yes.").Location, "/console/seconds?said=agreed")
+		equal(t, "agreed", confirm(cleo, at, "answer", "agree", "words", "Yes.").Location, "/console/seconds?said=agreed")
 		c := caseAt(r, at)
 		equal(t, "decided", []any{c.State, c.SecondedBy, lines(r, c, "cases.confirm")}, "[decided user:cleo 2]")
 		for who, v := range map[string]*consoletest.Visitor{"anna": anna, "cleo": cleo} {
 			says(t, who+" after", v.Get(at+"/after"), "agreed: cleo", "To the report (draft)", "Then the lawful period begins.")
 		}
 		says(t, "not for others", bram.Get(at+"/after"), "You do not hold this case")
+	})
+}
+
+// Who answers has read what they answer: a page of a decision that was sent back and taken again, or that
+// says none, decides nothing, and what was typed is still there.
+func TestAnswersWhatWasRead(t *testing.T) {
+	each(t, func(r *consoletest.Rig, anna, bram, cleo *consoletest.Visitor) {
+		t := r.T
+		r.Matched(1)
+		at := pull(t, anna)
+		decide := func(decision string) {
+			t.Helper()
+			status(t, decision, anna.Post(at+"/decide", "decision", decision, "sure", "yes"), 303)
+		}
+		decide("age_in_doubt")
+		old := readOf(bram.Get(at))
+		equal(t, "back", confirm(cleo, at, "answer", "back", "words", "Once more.").Location, "/console/seconds?said=returned")
+		gone := bram.Post(at+"/confirm", "answer", "agree", "read", old, "words", "my long words")
+		status(t, "after a return", gone, 409)
+		says(t, "after a return", gone, "What you entered", "my long words")
+		silent(t, "after a return", gone, "our secret garden")
+
+		equal(t, "pulled again", pull(t, anna), at)
+		decide("own")
+		for what, read := range map[string]string{"another decision": old, "none": "", "zero": "0", "words": "x"} {
+			for _, answer := range []string{"agree", "back"} {
+				got := bram.Post(at+"/confirm", "answer", answer, "read", read, "words", "my long words")
+				status(t, what, got, 409)
+				says(t, what, got, "This step is not possible now", "Do you agree?", "Young people’s own picture", "my long words")
+				if readOf(got) != readOf(bram.Get(at)) || readOf(got) == old {
+					t.Errorf("%s: the page carries %q", what, readOf(got))
+				}
+			}
+		}
+		c := caseAt(r, at)
+		equal(t, "nothing yet", []any{c.State, c.Decision, lines(r, c, "cases.confirm")}, "[second own 1]")
+		status(t, "the control", confirm(bram, at, "answer", "agree"), 303)
+		equal(t, "agreed", caseAt(r, at).State, "decided")
+		over := cleo.Post(at+"/confirm", "answer", "agree", "read", old, "words", "my long words")
+		status(t, "when another has answered", over, 409)
+		says(t, "when another has answered", over, "A case on record", "my long words", "What you entered")
+	})
+}
+
+// Own questions are on the page however many others wait, and nothing is recorded that nobody did.
+func TestOwnParkedAndEmptyDeeds(t *testing.T) {
+	each(t, func(r *consoletest.Rig, anna, bram, _ *consoletest.Visitor) {
+		t := r.T
+		r.Matched(1)
+		at := pull(t, anna)
+		before := r.Number("SELECT COUNT(*) FROM audit_line")
+		for range 3 {
+			status(t, "unskip", anna.Post("/console/unskip"), 303)
+			status(t, "extend", anna.Script(at+"/extend"), 200)
+		}
+		equal(t, "lines of nothing", r.Number("SELECT COUNT(*) FROM audit_line")-before, 0)
+		r.Clock.Advance(31 * time.Second)
+		status(t, "extend", anna.Script(at+"/extend"), 200)
+		equal(t, "lines of an extension", r.Number("SELECT COUNT(*) FROM audit_line")-before, 1)
+		status(t, "park", anna.Post(at+"/park", "question", "Is it one of a series?"), 303)
+		says(t, "hers", anna.Get("/console/parked"), "Your questions", "Is it one of a series?")
+		silent(t, "his", bram.Get("/console/parked"), "Is it one of a series?")
 	})
 }
 
@@ -179,7 +258,7 @@ func TestTeamOfOne(t *testing.T) {
 		status(t, "decide", anna.Post(at+"/decide", "decision", "cannot_tell", "sure", "yes"), 303)
 		says(t, "list", anna.Get("/console/seconds"), "Cannot tell")
 		says(t, "second", anna.Get(at), "You decided this case yourself.")
-		status(t, "agree", anna.Post(at+"/confirm", "answer", "agree"), 303)
+		status(t, "agree", confirm(anna, at, "answer", "agree"), 303)
 		says(t, "after", anna.Get(at+"/after"), "Our copy is held until 2027-03-08 09:00 UTC and then destroyed.")
 	})
 }

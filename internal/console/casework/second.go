@@ -1,6 +1,10 @@
 package casework
 
 import (
+	"slices"
+	"strconv"
+	"time"
+
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/action"
 	"github.com/houvast/houvast/internal/console/site"
@@ -47,6 +51,7 @@ type secondView struct {
 	Alone      bool // and was the first
 	After      bool // there is something to say about what became of it
 	Effects    []string
+	Read       int64 // the version of the decision that is shown
 	Words      string
 	WordsFault *site.Fault
 }
@@ -62,38 +67,52 @@ func (g *Pages) renderSecond(p *site.Page, id houvast.CaseID, v secondView) erro
 	v.Alone = c.DecidedBy == p.Who.Actor
 	v.Confirms = c.State == review.Second && p.May("cases.confirm") && (!v.Alone || g.P.Settings.SelfApproval)
 	v.After = c.Decision != ""
+	v.Read = c.Version()
 	if v.Confirms {
 		v.Effects = g.effects(p, s, review.Verdict{Decision: c.Decision, Role: c.Role, Pressure: c.Pressure, Words: s.Words}, true)
 	}
 	return p.Render("second", v)
 }
 
-// confirm records what the second person says.
+// confirm records what the second person says about the decision that was on their page, and about no
+// other. What they typed is shown again when there is another by now, or none.
 func (g *Pages) confirm(p *site.Page) error {
 	id, err := caseID(p)
 	if err != nil {
 		return err
 	}
 	words, ctx := p.Form("words"), p.R.Context()
+	read, wrong := strconv.ParseInt(p.Form("read"), 10, 64)
+	if wrong != nil || read == 0 {
+		read = -1 // no decision
+	}
 	done := "agreed"
 	switch p.Form("answer") {
 	case "agree":
-		_, err = g.P.Confirm(ctx, p.Ask(), id, true, words)
+		_, err = g.P.Confirm(ctx, p.Ask(), id, read, true, words)
 	case "back":
 		done = "returned"
-		_, err = g.P.ReturnCase(ctx, p.Ask(), id, words)
+		_, err = g.P.ReturnCase(ctx, p.Ask(), id, read, words)
 	default:
 		err = houvast.Errorf("casework.confirm", houvast.Invalid, "bad-form", "the answer is neither agree nor back")
 	}
 	if err == nil {
 		return p.See("/console/seconds?said=" + done)
 	}
-	if !kindly(err) {
+	moved := oneOf(err, "wrong-state")
+	if !kindly(err) && !moved {
 		return err
 	}
 	c, _, look := g.P.Glance(ctx, id)
-	if look != nil || !maySee(p, c) {
+	switch {
+	case look != nil:
 		return err
+	case !maySee(p, c) && moved:
+		return g.lost(p, err, lostView{Answers: &answers{Words: words}})
+	case !maySee(p, c):
+		return err
+	case moved:
+		return g.renderSecond(p, id, secondView{Fault: p.Fault(err), Words: words})
 	}
 	return g.renderSecond(p, id, secondView{WordsFault: p.Fault(err), Words: words})
 }
@@ -129,7 +148,7 @@ func (g *Pages) after(p *site.Page) error {
 	}
 	name := p.Text("decision." + string(c.Decision) + ".name")
 	v := afterView{Case: c, Title: p.Text("casework.after.decided", "decision", name), Evidence: g.evidence(p, a.Keep), Source: a.Keep.Source,
-		Actions: a.Actions, Moving: g.moving(a), Next: p.May("review.next"), Second: "casework.after.second_none"}
+		Actions: latest(a.Actions), Moving: g.moving(a), Next: p.May("review.next"), Second: "casework.after.second_none"}
 	switch {
 	case c.State == review.Second:
 		v.Title, v.Second = p.Text("casework.after.waiting", "decision", name), "casework.after.second_waits"
@@ -144,13 +163,34 @@ func (g *Pages) after(p *site.Page) error {
 	return p.Render("after", v)
 }
 
-// moving reports whether something about a case is being done by itself just now.
+// latest keeps the newest action of each kind: what was asked before a decision is often asked again
+// after it. They come oldest first.
+func latest(all []action.Action) (some []action.Action) {
+	for i, a := range all {
+		if !slices.ContainsFunc(all[i+1:], func(later action.Action) bool { return later.Kind == a.Kind }) {
+			some = append(some, a)
+		}
+	}
+	return some
+}
+
+// soon is how long a page waits for what is about to happen.
+const soon = time.Minute
+
+// moving reports whether something about a case is being done by itself just now: then the page loads
+// itself again. A draft is looked at by a colleague, who may be at it; a hold may be about to end.
 func (g *Pages) moving(a desk.Aftermath) bool {
-	if a.Keep.State == evidence.Destroying {
+	now := g.P.W.DB().Clock().Now()
+	ends := a.Keep.Destroy
+	if a.Keep.State == evidence.Destroying || a.Keep.State == evidence.Held && !ends.IsZero() && ends.Before(now.Add(soon)) {
 		return true
 	}
 	switch a.Report.State {
-	case "", report.Draft, report.Finished, report.Retracted, report.NeedsHuman:
+	case "", report.Finished, report.Retracted, report.NeedsHuman:
+	case report.Draft:
+		if now.Before(a.Report.Drafted.Add(soon)) {
+			return true
+		}
 	default:
 		return true
 	}

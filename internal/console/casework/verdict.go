@@ -97,7 +97,7 @@ func (g *Pages) judge(p *site.Page, s desk.Sight, t typed) error {
 	v := t.verdict
 	for _, a := range houvast.Aspects() {
 		own := slices.DeleteFunc(slices.Clone(v.Observations), func(o houvast.Observation) bool { return o.What != a })
-		if err := review.Observable(own, s.Reached != "", review.Tagged(s.Facts)); err != nil {
+		if err := review.Observable(own, s.Looked, review.Tagged(s.Facts)); err != nil {
 			t.faults[string(a)] = err
 			v.Observations = slices.DeleteFunc(slices.Clone(v.Observations), func(o houvast.Observation) bool { return o.What == a })
 		}

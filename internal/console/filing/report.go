@@ -74,7 +74,7 @@ func (p *Pages) view(pg *site.Page, id houvast.ReportID) (v reportView, err erro
 	}
 	r, c := v.Report, v.Content
 	v.ID, v.Role, v.When, v.At = id.String(), roleOf(c.Role), c.When(), exact(c.IncidentAt)
-	v.Seen = viewingOf(v.Viewed, r.Described(), v.Looks)
+	v.Seen = viewingOf(v.Viewed, r.Settled(), v.Looks)
 	v.Blocks, v.Warns = findings(v.Findings)
 	v.buttons(p, pg)
 	if !v.Gone {
@@ -180,7 +180,7 @@ func (p *Pages) receipt(pg *site.Page) error {
 		return err
 	}
 	r := v.Report
-	v.Seen = viewingOf(sheet.Viewed, r.Described(), sheet.Looks)
+	v.Seen = viewingOf(sheet.Viewed, r.Settled(), sheet.Looks)
 	v.Keeping, v.Day = keepingOf(v.Keep), v.Keep.Destroy
 	if v.Day.IsZero() {
 		v.Day = v.Keep.Destroyed

@@ -23,7 +23,8 @@ func (d Desk) Skip(ctx context.Context, ask pipeline.Ask, id houvast.CaseID) err
 // Unskip lets a person be handed again what they skipped.
 func (d Desk) Unskip(ctx context.Context, ask pipeline.Ask) error {
 	_, err := pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (bool, pipeline.Done, error) {
-		return true, pipeline.Done{}, review.Unskip(tx, ask.By)
+		n, err := review.Unskip(tx, ask.By)
+		return true, pipeline.Done{Nothing: n == 0}, err
 	})
 	return err
 }
@@ -85,9 +86,17 @@ func (d Desk) Resume(ctx context.Context, ask pipeline.Ask, id houvast.CaseID) (
 	})
 }
 
-// Parked lists the cases that wait for advice, oldest first.
-func (d Desk) Parked(ctx context.Context, limit int) ([]review.Case, error) {
-	return read(ctx, d, func(tx *store.Tx) ([]review.Case, error) { return review.Parked(tx, limit) })
+// Parked lists the cases that wait for advice, those that by parked first, and of each sort the oldest;
+// limit is for each.
+func (d Desk) Parked(ctx context.Context, by houvast.Actor, limit int) ([]review.Case, error) {
+	return read(ctx, d, func(tx *store.Tx) ([]review.Case, error) {
+		mine, err := review.Parked(tx, by, true, limit)
+		if err != nil {
+			return nil, err
+		}
+		others, err := review.Parked(tx, by, false, limit)
+		return append(mine, others...), err
+	})
 }
 
 // Seconds lists the cases that wait for a second person who may be by, the oldest of the greatest
@@ -98,13 +107,14 @@ func (d Desk) Seconds(ctx context.Context, by houvast.Actor, after houvast.CaseI
 	})
 }
 
-// ReturnCase sends a decision back to the queue, with words that the next person reads.
-func (d Desk) ReturnCase(ctx context.Context, ask pipeline.Ask, id houvast.CaseID, words string) (pipeline.Outcome, error) {
+// ReturnCase sends the decision that a person read back to the queue, as Confirm does, with words that
+// the next person reads.
+func (d Desk) ReturnCase(ctx context.Context, ask pipeline.Ask, id houvast.CaseID, read int64, words string) (pipeline.Outcome, error) {
 	if strings.TrimSpace(words) == "" {
 		return pipeline.Outcome{}, houvast.Errorf("desk.ReturnCase", houvast.Invalid, "words-missing", "a case is not sent back without words").
 			WithHint("say what the next person must look at again")
 	}
-	return d.Confirm(ctx, ask, id, false, words)
+	return d.Confirm(ctx, ask, id, read, false, words)
 }
 
 // Around is how much there is around a case, in counts and no more: nothing of the account's other

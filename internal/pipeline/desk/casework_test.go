@@ -70,7 +70,7 @@ func TestAdvice(t *testing.T) {
 		}
 		_, _, err = d.NextCase(ctx, ask("bob", "review.next"))
 		kind(t, "a parked case is handed to nobody", err, houvast.NotFound, "queue-empty")
-		list, err := d.Parked(ctx, 9)
+		list, err := d.Parked(ctx, "user:bob", 9)
 		if must(t, list, err); len(list) != 1 || list[0].ID != c.ID || list[0].ParkedBy != "user:alice" {
 			t.Errorf("parked: %+v", list)
 		}
@@ -188,9 +188,64 @@ func TestSkipAndDepth(t *testing.T) {
 		kind(t, "only skipped ones", err, houvast.NotFound, "queue-skipped")
 		n, err := d.Depth(ctx, "user:alice")
 		equal(t, "depth", must(t, n, err), review.Depth{Waiting: 2, Skipped: 2, Oldest: first.Opened})
+		must(t, 0, d.Unskip(ctx, ask("bob", "review.unskip"))) // he skipped nothing: there is nothing to record
+		must(t, 0, d.Unskip(ctx, ask("alice", "review.unskip")))
 		must(t, 0, d.Unskip(ctx, ask("alice", "review.unskip")))
 		d.claims("alice", first.ID)
 		equal(t, "audit", d.recorded("review.skip", "review.unskip"), []string{"review.skip user:alice", "review.skip user:alice", "review.unskip user:alice"})
+	})
+}
+
+// Who answers says which decision they read; one that was sent back and taken again meanwhile, in the
+// same instant even, is another.
+func TestAnswersWhatWasRead(t *testing.T) {
+	each(t, func(t *testing.T, d *counter) {
+		ctx := t.Context()
+		c, _ := d.matched(1)
+		decide := func(v houvast.Decision) (read int64) {
+			d.claims("alice", c.ID)
+			_, err := d.Decide(ctx, ask("alice", "cases.decide"), c.ID, review.Verdict{Decision: v})
+			must(t, 0, err)
+			return d.kase(c.ID).Version()
+		}
+		first := decide(houvast.DecideAgeInDoubt)
+		_, err := d.ReturnCase(ctx, ask("carol", "cases.confirm"), c.ID, first, "look again")
+		must(t, 0, err)
+		second := decide(houvast.DecideOwn)
+		_, err = d.Confirm(ctx, ask("bob", "cases.confirm"), c.ID, first, true, "")
+		kind(t, "agreeing to what is over", err, houvast.Conflict, "wrong-state")
+		_, err = d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, first, "look again")
+		kind(t, "sending back what is over", err, houvast.Conflict, "wrong-state")
+		equal(t, "still waiting", []any{d.kase(c.ID).State, d.kase(c.ID).Decision}, []any{review.Second, houvast.DecideOwn})
+		once := pipeline.Ask{By: "user:bob", Op: "cases.confirm", Key: "k", Body: "b"}
+		for range 2 { // asked again, answered as before
+			out, err := d.Confirm(ctx, once, c.ID, second, true, "")
+			equal(t, "agreed", must(t, out, err).State, review.Decided)
+		}
+	})
+}
+
+// What waits for advice is listed with the own cases first, however many others there are before them.
+func TestParkedOnesOwnFirst(t *testing.T) {
+	each(t, func(t *testing.T, d *counter) {
+		ctx := t.Context()
+		var ids []houvast.CaseID
+		for i, who := range []string{"alice", "alice", "bob"} {
+			c, _ := d.matched(uint64(i + 1))
+			d.claims(who, c.ID)
+			_, err := d.Park(ctx, ask(who, "review.park"), c.ID, question)
+			must(t, 0, err)
+			ids = append(ids, c.ID)
+			d.clock.Advance(time.Minute)
+		}
+		for who, want := range map[houvast.Actor][]houvast.CaseID{"user:bob": {ids[2], ids[0]}, "user:alice": {ids[0], ids[2]}, "user:carol": {ids[0]}} {
+			var got []houvast.CaseID
+			list, err := d.Parked(ctx, who, 1)
+			for _, c := range must(t, list, err) {
+				got = append(got, c.ID)
+			}
+			equal(t, string(who), got, want)
+		}
 	})
 }
 
@@ -212,23 +267,23 @@ func TestSentBackWithWords(t *testing.T) {
 		decide("alice")
 		equal(t, "waiting for her, for him", []int{seconds("user:alice"), seconds("user:bob")}, []int{0, 1})
 		for _, words := range []string{"", " \n"} {
-			_, err := d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, words)
+			_, err := d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, 0, words)
 			kind(t, "without words", err, houvast.Invalid, "words-missing")
 		}
-		_, err := d.ReturnCase(ctx, ask("alice", "cases.confirm"), c.ID, "look again")
+		_, err := d.ReturnCase(ctx, ask("alice", "cases.confirm"), c.ID, 0, "look again")
 		kind(t, "her own", err, houvast.Forbidden, "four-eyes")
-		_, err = d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, strings.Repeat("w", 2001))
+		_, err = d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, 0, strings.Repeat("w", 2001))
 		kind(t, "at length", err, houvast.TooLarge, "words-too-long")
 		equal(t, "refused, and still waiting", d.kase(c.ID).State, review.Second)
-		out, err := d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, "look at the calendar on the wall")
+		out, err := d.ReturnCase(ctx, ask("bob", "cases.confirm"), c.ID, 0, "look at the calendar on the wall")
 		equal(t, "state", must(t, out, err).State, review.Open)
 		want := []string{"09:00 sent_back user:bob: look at the calendar on the wall"}
 		equal(t, "said", d.said(c.ID), want)
 		decide("alice")
-		_, err = d.Confirm(ctx, ask("bob", "cases.confirm"), c.ID, false, "") // a program, as before
+		_, err = d.Confirm(ctx, ask("bob", "cases.confirm"), c.ID, 0, false, "") // a program, as before
 		equal(t, "said", d.said(must(t, c.ID, err)), want)
 		decide("alice")
-		out, err = d.Confirm(ctx, ask("bob", "cases.confirm"), c.ID, true, "now I see it too")
+		out, err = d.Confirm(ctx, ask("bob", "cases.confirm"), c.ID, 0, true, "now I see it too")
 		equal(t, "state", must(t, out, err).State, review.Decided)
 		equal(t, "said", d.said(c.ID), append(want, "09:00 agreed user:bob: now I see it too"))
 		if where := d.holds("calendar"); len(where) > 0 {

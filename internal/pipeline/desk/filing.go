@@ -108,9 +108,6 @@ func (d Desk) ReportSheet(ctx context.Context, who access.Principal, id houvast.
 		return s, houvast.Wrap(op, err)
 	}
 	s = Sheet{Report: unsealed(r), Content: content, Gone: err != nil, Viewed: viewed}
-	if r.Described() {
-		s.Viewed = r.Viewed
-	}
 	if err = MayRead(who, r); err != nil {
 		return Sheet{}, err
 	}

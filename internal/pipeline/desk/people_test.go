@@ -35,9 +35,18 @@ func TestClaims(t *testing.T) {
 		_, err = d.ExtendClaim(t.Context(), ask("bob", "cases.extend"), first.ID)
 		kind(t, "extending hers", err, houvast.Conflict, "claim-lost")
 		kind(t, "giving hers back", d.GiveBack(t.Context(), ask("bob", "cases.release"), first.ID), houvast.Conflict, "claim-lost")
-		d.clock.Advance(9 * time.Minute)
+		d.clock.Advance(20 * time.Second)
 		until, err := d.ExtendClaim(t.Context(), ask("alice", "cases.extend"), first.ID)
+		equal(t, "extended just after it was taken", must(t, until, err), monday.Add(10*time.Minute))
+		d.clock.Advance(9*time.Minute - 20*time.Second)
+		equal(t, "lines of that", len(d.recorded("cases.extend")), 0)
+		until, err = d.ExtendClaim(t.Context(), ask("alice", "cases.extend"), first.ID)
 		equal(t, "extended", must(t, until, err), monday.Add(19*time.Minute))
+		for range 3 { // and again, and again
+			until, err = d.ExtendClaim(t.Context(), ask("alice", "cases.extend"), first.ID)
+			equal(t, "extended again", must(t, until, err), monday.Add(19*time.Minute))
+		}
+		equal(t, "lines", d.recorded("cases.extend"), []string{"cases.extend user:alice"})
 		d.clock.Advance(time.Minute) // his has run out, hers has not
 		equal(t, "his case for another", next("carol").ID, second.ID)
 		if err := d.GiveBack(t.Context(), ask("alice", "cases.release"), first.ID); err != nil {

@@ -59,10 +59,14 @@ func (d Desk) NextCase(ctx context.Context, ask pipeline.Ask) (c review.Case, f 
 	return d.CaseFacts(ctx, id)
 }
 
-// ExtendClaim keeps a claim; GiveBack ends it.
+// ExtendClaim keeps a claim, unless it was taken or kept just now; GiveBack ends it.
 func (d Desk) ExtendClaim(ctx context.Context, ask pipeline.Ask, id houvast.CaseID) (time.Time, error) {
 	return pipeline.Do(ctx, d.Pipeline, ask, func(tx *store.Tx) (time.Time, pipeline.Done, error) {
-		c, err := review.Extend(tx, id, ask.By)
+		c, err := review.Holds(tx, id, ask.By)
+		if err != nil || c.Fresh(tx.Now()) {
+			return c.ClaimEnds, pipeline.Done{Nothing: true}, err
+		}
+		c, err = review.Extend(tx, id, ask.By)
 		return c.ClaimEnds, pipeline.Done{Subject: id.String()}, err
 	})
 }

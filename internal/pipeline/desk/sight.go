@@ -20,6 +20,7 @@ type Sight struct {
 	Around     Around
 	Thresholds map[houvast.BankID]int // bits up to which a bank counts a likeness as a match, today
 	Reached    review.Level           // the highest level that was served to this person; "" = none
+	Looked     review.Looked          // what this person had on their page
 	Viewed     bool                   // by anybody, as a report would say it today
 	Mine       bool                   // this person's claim holds
 	Waits      bool                   // for advice
@@ -47,6 +48,7 @@ func (d Desk) Sight(ctx context.Context, id houvast.CaseID, by houvast.Actor) (s
 		for _, load := range []func() error{
 			func() error { s.Thresholds, err = bank.Thresholds(tx); return err },
 			func() error { s.Reached, err = review.Reached(tx, id, by); return err },
+			func() error { s.Looked, err = review.LookedAt(tx, id, by); return err },
 			func() error { s.Viewed, err = review.Viewed(tx, id); return err },
 		} {
 			if err := load(); err != nil {
@@ -72,7 +74,7 @@ func (d Desk) Glance(ctx context.Context, id houvast.CaseID) (c review.Case, now
 
 // Weigh says what Decide would say to a verdict of by, and records nothing.
 func (d Desk) Weigh(s Sight, by houvast.Actor, v review.Verdict) error {
-	return s.Case.Weigh(v, by, s.Now, s.Reached != "", review.Tagged(s.Facts))
+	return s.Case.Weigh(v, by, s.Now, s.Looked, review.Tagged(s.Facts))
 }
 
 // Effects is what follows from a verdict here, with every condition answered.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/houvast/houvast"
 	"github.com/houvast/houvast/internal/pipeline"
+	"github.com/houvast/houvast/internal/report"
 	"github.com/houvast/houvast/internal/review"
 	"github.com/houvast/houvast/internal/store"
 )
@@ -222,8 +223,11 @@ func (v *Viewer) issue(t *ticket, err error) (token string, _ error) {
 
 // Shown records for how many milliseconds a reveal was on the page of the session it was granted to.
 // Never more count than have passed since its last byte was written, by both clocks, and never more
-// than review.MaxShown. NotFound says that there is no such reveal to this person and session, Conflict
-// not-served that its bytes never left. ask.Op is OpShown.
+// than review.MaxShown. Only the first word counts; a later one changes nothing and writes no line.
+// NotFound says that there is no such reveal to this person and session, Conflict not-served that its
+// bytes never left, Conflict claim-lost that its claim is over, Unauthenticated that the session is.
+// When a case becomes viewed by it, the draft of its report is another one: who read the old one must
+// read again before they approve it. ask.Op is OpShown.
 func (v *Viewer) Shown(ctx context.Context, ask pipeline.Ask, session, reveal string, milliseconds int64) error {
 	const op = "reveal.Shown"
 	none := houvast.Errorf(op, houvast.NotFound, "", "there is no such reveal")
@@ -253,10 +257,29 @@ func (v *Viewer) Shown(ctx context.Context, ask pipeline.Ask, session, reveal st
 		}
 		v.mu.Unlock()
 	}
+	if !v.open(ctx, session) {
+		return houvast.Errorf(op, houvast.Unauthenticated, "session-ended", "the session has ended").WithHint("sign in again")
+	}
 	ask.Op = OpShown
 	_, err = pipeline.Do(ctx, v.p, ask, func(tx *store.Tx) (int64, pipeline.Done, error) {
-		id, ms, err := review.Shown(tx, n, ask.By, milliseconds)
-		return ms, pipeline.Did(id.String(), map[string]string{"reveal": reveal, "ms": strconv.FormatInt(ms, 10)}), err
+		id, ms, first, err := review.Shown(tx, n, ask.By, milliseconds)
+		done := pipeline.Did(id.String(), map[string]string{"reveal": reveal, "ms": strconv.FormatInt(ms, 10)})
+		if done.Nothing = !first; err == nil && first && ms >= review.MinShown {
+			err = reread(tx, id)
+		}
+		return ms, done, err
 	})
 	return houvast.Wrap(op, err)
+}
+
+// reread makes the draft of a case's report another version than anybody has read.
+func reread(tx *store.Tx, id houvast.CaseID) error {
+	r, err := report.OfCase(tx, id)
+	if houvast.KindOf(err) == houvast.NotFound {
+		return nil
+	}
+	if err == nil && r.State == report.Draft {
+		_, err = report.Change(tx, r, r.Content, "")
+	}
+	return err
 }

@@ -69,11 +69,12 @@ func (v *Viewer) extend(c *claim, ends time.Time) {
 	}
 }
 
-// Forget lets the renditions and tickets of a case go: it was decided, given back or parked.
-func (v *Viewer) Forget(id houvast.CaseID) {
+// Forget lets the renditions and tickets of a case that by held go: it was decided, given back or parked.
+// Those of whoever holds it now stay.
+func (v *Viewer) Forget(id houvast.CaseID, by houvast.Actor) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if c := v.claims[id]; c != nil {
+	if c := v.claims[id]; c != nil && c.by == by {
 		v.drop(c)
 	}
 }

@@ -109,18 +109,24 @@ func (v *Viewer) allowed(ctx context.Context, t *ticket) (why string) {
 		}
 		return overClaim
 	}
-	if v.SessionOpen != nil {
-		open, err := v.SessionOpen(ctx, t.session)
-		if err != nil {
-			v.log.Error("a session cannot be checked before a reveal", "case", t.id.String(), "error", err)
-		}
-		if err != nil || !open {
-			return overSession
-		}
+	if !v.open(ctx, t.session) {
+		return overSession
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return t.over
+}
+
+// open reports whether a session is known to be open.
+func (v *Viewer) open(ctx context.Context, session string) bool {
+	if v.SessionOpen == nil {
+		return true
+	}
+	open, err := v.SessionOpen(ctx, session)
+	if err != nil {
+		v.log.Error("a session cannot be checked", "error", err)
+	}
+	return err == nil && open
 }
 
 // refuse writes the line about a misused ticket. That who asked has gone away must not spare them.

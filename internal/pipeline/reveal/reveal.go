@@ -71,8 +71,8 @@ const (
 
 // A Viewer keeps renditions and tickets. There is one in a process. It is safe for concurrent use.
 type Viewer struct {
-	// SessionOpen reports whether a session is still signed in. It is asked before bytes leave. Nil
-	// takes every session for open. Set it before the first call.
+	// SessionOpen reports whether a session is still signed in. It is asked before bytes leave and before
+	// it is believed for how long something was shown. Nil takes every session for open. Set it before the first call.
 	SessionOpen func(ctx context.Context, session string) (bool, error)
 
 	p      *pipeline.Pipeline

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,7 +210,7 @@ func TestRefusals(t *testing.T) {
 				defer open.Delete("fails")
 				return use(tk)
 			}},
-			{"a case that was let go", "the claim has ended", func(tk reveal.Ticket) error { v.Forget(c.ID); return use(tk) }},
+			{"a case that was let go", "the claim has ended", func(tk reveal.Ticket) error { v.Forget(c.ID, c.ClaimedBy); return use(tk) }},
 			{"a case that was given back elsewhere", "the claim has ended", func(tk reveal.Ticket) error {
 				h.Must(h.W.Update(ctx, func(tx *store.Tx) error { return review.GiveBack(tx, c.ID, "user:anna") }))
 				err := use(tk)
@@ -219,7 +220,7 @@ func TestRefusals(t *testing.T) {
 			{"a claim that another person has now", "the claim has ended", func(tk reveal.Ticket) error {
 				v.Prepare(c.ID, "user:carol", c.ClaimEnds)
 				err := use(tk)
-				v.Forget(c.ID)
+				v.Forget(c.ID, c.ClaimedBy)
 				return err
 			}},
 			{"a claim that ran out", "the claim has ended", func(tk reveal.Ticket) error {
@@ -292,7 +293,7 @@ func TestEndsWhileGranting(t *testing.T) {
 			kind houvast.Kind
 			end  func(v *reveal.Viewer)
 		}{
-			{"claim-lost", houvast.Conflict, func(v *reveal.Viewer) { v.Forget(c.ID) }},
+			{"claim-lost", houvast.Conflict, func(v *reveal.Viewer) { v.Forget(c.ID, c.ClaimedBy) }},
 			{"session-ended", houvast.Unauthenticated, func(v *reveal.Viewer) { v.EndSession("s1") }},
 			{"", 0, func(v *reveal.Viewer) { v.EndSession("s2") }},
 		} {
@@ -406,7 +407,7 @@ func TestTriesAgain(t *testing.T) {
 		h.SetRender(revealtest.RenderHere)
 		_, err := v.Grant(ctx, ask("anna"), "s1", c.ID, review.LevelMosaic)
 		h.Must(err)
-		v.Forget(c.ID)
+		v.Forget(c.ID, c.ClaimedBy)
 		h.SetRender(fails("child-cpu"))
 		_, err = v.Grant(ctx, ask("anna"), "s1", c.ID, review.LevelMosaic)
 		h.Kind("child-cpu", err, houvast.Unsupported, "cannot-be-shown")
@@ -448,7 +449,7 @@ func TestPreparesInTheBackground(t *testing.T) {
 		h.Kind("a look at what is not there yet", err, houvast.Unavailable, "still-preparing")
 		equal(h.T, "under way besides the two", len(began), 0)
 		for _, c := range all[1:] { // in whatever order they came, one of the two under way at least
-			v.Forget(c.ID)
+			v.Forget(c.ID, c.ClaimedBy)
 		}
 		<-stopped
 		got := make(chan error, 1)
@@ -488,7 +489,7 @@ func TestBounds(t *testing.T) {
 		}
 		look(0) // it comes again when somebody asks
 		v.Bound(2, 1<<30)
-		v.Forget(all[0].ID)
+		v.Forget(all[0].ID, all[0].ClaimedBy)
 		look(0)
 		equal(h.T, "kept of the two that end last", []bool{v.Has(all[0].ID), v.Has(all[1].ID), v.Has(all[2].ID)}, "[true false true]")
 		claims, _, _ := v.Kept()
@@ -510,8 +511,8 @@ func TestBounds(t *testing.T) {
 		h.Clock.Advance(10 * time.Minute)
 		equal(h.T, "state of one that ran out", v.State(ctx, all[0].ID).State, reveal.Unclaimed)
 
-		v.Forget(all[1].ID)
-		v.Forget(all[2].ID)
+		v.Forget(all[1].ID, all[1].ClaimedBy)
+		v.Forget(all[2].ID, all[2].ClaimedBy)
 		v.Prepare(all[0].ID, "user:anna", h.Clock.Now().Add(40*time.Millisecond))
 		h.Clock.Advance(40 * time.Millisecond)
 		h.Until("memory is given back", func() bool { claims, bytes, _ := v.Kept(); return claims == 0 && bytes == 0 })
@@ -574,14 +575,105 @@ func TestShown(t *testing.T) {
 			h.Kind("the reveal "+name, v.Shown(ctx, ask("anna"), "s1", name, 10), houvast.NotFound, "")
 		}
 		equal(h.T, "shown", shown(), 0)
-		h.Clock.Advance(time.Hour) // somebody moved the calendar
+		h.Clock.Advance(8 * time.Minute) // somebody moved the calendar
 		h.Must(v.Shown(ctx, ask("anna"), "s1", tk.Reveal, 60_000))
 		equal(h.T, "shown with the calendar moved", shown(), 0)
 		h.Clock.Pass(700 * time.Millisecond)
 		h.Must(v.Shown(ctx, ask("anna"), "s1", tk.Reveal, 60_000))
-		equal(h.T, "shown after 700 ms", shown(), 700)
-		h.Must(v.Shown(ctx, ask("anna"), "s1", tk.Reveal, 3))
-		equal(h.T, "shown after a late, smaller figure", shown(), 700)
+		equal(h.T, "shown, by a second word", []int64{shown(), h.Lines(reveal.OpShown, c.ID, "")}, "[0 1]")
+		tk, _ = h.Look(c.ID, "anna", "s1", review.LevelMosaic)
+		h.Clock.Pass(700 * time.Millisecond)
+		keyed := ask("anna")
+		keyed.Key, keyed.Body = "k", "b"
+		h.Must(v.Shown(ctx, keyed, "s1", tk.Reveal, 60_000))
+		h.Must(v.Shown(ctx, keyed, "s1", tk.Reveal, 60_000)) // the same request
+		equal(h.T, "shown after 700 ms", []int64{shown(), h.Lines(reveal.OpShown, c.ID, "")}, "[700 2]")
+		keyed.Key = "another"
+		for range 2 { // asked again, answered as before: with nothing
+			h.Must(v.Shown(ctx, keyed, "s1", tk.Reveal, 3))
+		}
+		equal(h.T, "shown after a late, smaller figure", []int64{shown(), h.Lines(reveal.OpShown, c.ID, "")}, "[700 2]")
+	})
+}
+
+// A word is taken from an open session alone and while the claim lasts, or a moment longer, also by a
+// viewer that knows nothing of the ticket any more.
+func TestShownNeedsSessionAndClaim(t *testing.T) {
+	revealtest.Each(t, func(h *revealtest.House) {
+		ctx, c := h.T.Context(), h.Claimed(pic(1), "anna")
+		var looks []reveal.Ticket
+		for range 4 {
+			tk, _ := h.Look(c.ID, "anna", "s1", review.LevelMosaic)
+			looks = append(looks, tk)
+		}
+		h.Clock.Pass(2 * time.Second)
+		forgot := reveal.New(h.Pipeline, slog.New(slog.DiscardHandler))
+		defer forgot.Close()
+		var open atomic.Bool
+		for _, v := range []*reveal.Viewer{h.Viewer, forgot} {
+			v.SessionOpen = func(context.Context, string) (bool, error) { return open.Load(), nil }
+		}
+		for i, v := range []*reveal.Viewer{h.Viewer, forgot} {
+			open.Store(false)
+			h.Kind("with a closed session", v.Shown(ctx, ask("anna"), "s1", looks[i].Reveal, 1500), houvast.Unauthenticated, "session-ended")
+			open.Store(true)
+			h.Must(v.Shown(ctx, ask("anna"), "s1", looks[i].Reveal, 1500)) // the control
+		}
+		h.Must(h.W.Update(ctx, func(tx *store.Tx) error { return review.GiveBack(tx, c.ID, "user:anna") }))
+		h.Clock.Advance(review.TellTime - time.Second)
+		h.Must(h.Viewer.Shown(ctx, ask("anna"), "s1", looks[2].Reveal, 1500))
+		h.Clock.Advance(time.Second)
+		for _, v := range []*reveal.Viewer{h.Viewer, forgot} {
+			h.Kind("after the claim", v.Shown(ctx, ask("anna"), "s1", looks[3].Reveal, 1500), houvast.Conflict, "claim-lost")
+		}
+		equal(h.T, "counted", h.Number("SELECT COUNT(*) FROM reveal WHERE shown > 0"), 3)
+	})
+}
+
+// A word that comes just after the decision can still make a case viewed. Then its draft is another one,
+// and who read the old one does not approve it.
+func TestShownMakesAnotherDraft(t *testing.T) {
+	revealtest.Each(t, func(h *revealtest.House) {
+		ctx, c := h.T.Context(), h.Claimed(pic(1), "anna")
+		short, _ := h.Look(c.ID, "anna", "s1", review.LevelColour)
+		long, _ := h.Look(c.ID, "anna", "s1", review.LevelColour)
+		h.Clock.Pass(2 * time.Second)
+		out, err := h.Decide(ctx, ask("anna"), c.ID, review.Verdict{Decision: houvast.DecideAbuse, Role: houvast.RoleUploader})
+		h.Must(err)
+		read := func() (version int64, viewed bool) {
+			r, _, viewed, err := h.Report(ctx, out.Report)
+			h.Must(err)
+			return r.Version, viewed
+		}
+		before, _ := read()
+		h.Must(h.Viewer.Shown(ctx, ask("anna"), "s1", short.Reveal, 40))
+		version, viewed := read()
+		equal(h.T, "after a glance", []any{version == before, viewed}, "[true false]")
+		h.Must(h.Viewer.Shown(ctx, ask("anna"), "s1", long.Reveal, 1500))
+		version, viewed = read()
+		equal(h.T, "after a look", []any{version > before, viewed}, "[true true]")
+		_, err = h.Approve(ctx, ask("cleo"), out.Report, before)
+		h.Kind("approving what was read before", err, houvast.Conflict, "wrong-state")
+	})
+}
+
+// Who does not hold a case any more lets nothing of it go: a request that comes again is answered as
+// before, and takes nothing from a colleague.
+func TestForgetIsOfTheHolder(t *testing.T) {
+	revealtest.Each(t, func(h *revealtest.House) {
+		ctx, c := h.T.Context(), h.Claimed(pic(1), "anna")
+		h.Must(h.W.Update(ctx, func(tx *store.Tx) error { return review.GiveBack(tx, c.ID, "user:anna") }))
+		h.Viewer.Forget(c.ID, "user:anna")
+		equal(h.T, "bram's", h.Claim("bram").ID, c.ID)
+		tk, err := h.Viewer.Grant(ctx, ask("bram"), "s2", c.ID, review.LevelMosaic)
+		h.Must(err)
+		h.Viewer.Forget(c.ID, "user:anna")
+		equal(h.T, "kept", h.Viewer.Has(c.ID), true)
+		_, served, err := h.Viewer.Redeem(ctx, c.ID, review.LevelMosaic, token(tk), tk.Proof)
+		h.Must(err)
+		served(nil)
+		h.Viewer.Forget(c.ID, "user:bram") // the control
+		equal(h.T, "kept after his own word", h.Viewer.Has(c.ID), false)
 	})
 }
 
