@@ -21,7 +21,7 @@ import (
 )
 
 // visitUndo is the undo window of a visit: short enough to see a copy destroyed.
-const visitUndo = 20 * time.Second
+const visitUndo = 10 * time.Second
 
 // visit is the demo for a person: work that waits, colleagues who are played, and a link for each kind
 // of user.
@@ -105,6 +105,24 @@ func guests() []guest {
 	return []guest{{"mo", "reviewer", "moderator", "/console/queue"}, {"ada", "approver", "approver", "/console/reports"},
 		{"cas", "admin", "administrator", "/console/doctor"}, {"olga", "auditor", "auditor", "/console/audit"}}
 }
+
+// visitGuide is what a newcomer does first. It quotes the pages as they are in English; TestDemoVisit
+// does what it says.
+const visitGuide = `
+Two minutes as the moderator. "Pull the next case" is on the first page, and again after each decision.
+
+  1  Two verified lists name this file, byte for byte. That is enough, so nobody has to look: choose
+     "only uploaded it", press "Abuse", read what will happen, and decide. Wait a moment: Ben, whom the
+     demo plays, approves the report. Follow "To the report (finished)": the documents as they were sent
+     stand beside the facts, and the file was viewed by a person: no.
+  2  This account says that it is the child. Choose "is the child in the picture", press "Abuse" and
+     decide: in the report the account is the victim, and nobody is reported.
+  3  This picture is only alike. Under "Mosaic", hold "Hold to look": a street of houses, and one step
+     was enough to see it. Press "Not abuse" and decide; %d seconds later our copy is destroyed.
+
+Then decide the two that are left, or answer Ria, who asked for advice. As the approver, approve one of
+Ria's reports and send the other back in your words. As the administrator, see banks, staff and keys.
+As the auditor, verify the log: each look at a picture stands in it before the picture was sent.`
 
 // visitPeople adds the guests, and two colleagues whom the demo plays.
 func (d *demo) visitPeople(ctx context.Context) error {
@@ -194,7 +212,7 @@ func (d *demo) visitCases(ctx context.Context) error {
 	}{
 		{"holiday.png", "look what I found", draw.PNG(original(1))},
 		{"me.png", "This is a picture of me. I am 13 and somebody put it here.", draw.PNG(original(0))},
-		{"our-street.jpg", "our street, painted", draw.JPEG(recoloured(), 92)},
+		{"our-street.jpg", "our street has been painted", draw.JPEG(recoloured(), 92)},
 		{"garden.png", "how old are you", draw.PNG(draw.Resize(original(5), 500, 360))},
 		{"badge.png", "our secret", draw.PNG(badge)},
 		{"broken.png", "", draw.Cut(draw.PNG(original(1)))},
@@ -220,16 +238,10 @@ func (d *demo) invite() error {
 	for _, g := range guests() {
 		d.say("  %-14s %s", g.is, links[g.is])
 	}
-	d.say(`
-Two minutes as the moderator:
-  1  Pull the next case. Two lists name the same file, so the facts are enough: Abuse, "only uploaded it".
-     Ben, a colleague whom the demo plays, approves; the report page shows what was filed, viewed: no.
-  2  The next account says it is the child. Abuse, "is the child in the picture": it becomes the victim.
-  3  The next is only alike. Hold "Look" on the first step: another street. Not abuse, and our copy is
-     destroyed %d seconds later.
-Esc hides everything and locks; the passwords to go on are`, int(visitUndo.Seconds()))
+	d.say(visitGuide, int(visitUndo.Seconds()))
+	d.say("\nEsc hides everything and locks. The passwords to go on:\n")
 	for _, g := range guests() {
-		d.say("  %-6s %s", g.name, d.people[g.name])
+		d.say("  %-14s %-5s %s", g.is, g.name, d.people[g.name])
 	}
 	d.say("\nNothing filed here reaches anybody. It stays up until you press Ctrl-C.")
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/houvast/houvast"
+	"github.com/houvast/houvast/cmd/houvast/browsertest"
 	"github.com/houvast/houvast/internal/draw"
 	"github.com/houvast/houvast/internal/store/storetest"
 )
@@ -30,7 +31,20 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "child" {
 		main()
 	}
-	testscript.Main(storetest.Runner{M: m}, map[string]func(){"houvast": main})
+	testscript.Main(withBrowser{storetest.Runner{M: m}}, map[string]func(){"houvast": main})
+}
+
+// withBrowser ends the browser that tests have shared when they are over.
+type withBrowser struct{ storetest.Runner }
+
+// Run runs the tests and returns the exit code.
+func (b withBrowser) Run() int {
+	code := b.Runner.Run()
+	if err := browsertest.Close(); err != nil && code == 0 {
+		fmt.Println(err)
+		code = 1
+	}
+	return code
 }
 
 // TestScripts runs testdata/*.txtar. In a script "exits N houvast …" runs a command line and wants
