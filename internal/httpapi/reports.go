@@ -75,6 +75,19 @@ func mayRead(who access.Principal, r report.Report) bool {
 	return who.Kind == access.KindCLI || overseer(who) || r.DraftedBy == who.Actor
 }
 
+// readable returns the id of a report that who may read, and so check or add to.
+func (a *API) readable(ctx context.Context, who access.Principal, text string) (houvast.ReportID, error) {
+	id, err := houvast.ParseID[houvast.ReportNoun](text)
+	if err != nil {
+		return id, err
+	}
+	r, _, _, err := a.P.Report(ctx, id)
+	if err == nil && !mayRead(who, r) {
+		err = houvast.Errorf("reports.get", houvast.Withheld, "not-yours", "this report is of a case that you did not decide")
+	}
+	return id, err
+}
+
 func overseer(who access.Principal) bool {
 	return slices.Contains(who.Roles, access.Approver) || slices.Contains(who.Roles, access.Auditor)
 }
@@ -95,14 +108,11 @@ func (a *API) listReports(ctx context.Context, who access.Principal, in *struct{
 }
 
 func (a *API) getReport(ctx context.Context, who access.Principal, in *reportIn) (*oneOut[reportOut], error) {
-	id, err := houvast.ParseID[houvast.ReportNoun](in.ID)
+	id, err := a.readable(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	r, c, viewed, err := a.P.Report(ctx, id)
-	if err == nil && !mayRead(who, r) {
-		err = houvast.Errorf("reports.get", houvast.Withheld, "not-yours", "this report is of a case that you did not decide")
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +145,8 @@ type findingOut struct {
 	Text  string `json:"text"`
 }
 
-func (a *API) checkReport(ctx context.Context, _ access.Principal, in *reportIn) (*oneOut[checkOut], error) {
-	id, err := houvast.ParseID[houvast.ReportNoun](in.ID)
+func (a *API) checkReport(ctx context.Context, who access.Principal, in *reportIn) (*oneOut[checkOut], error) {
+	id, err := a.readable(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -153,8 +163,14 @@ type stateOut struct {
 	State  string `json:"state"`
 }
 
-func stateOf(id string, s report.State, err error) (*oneOut[stateOut], error) {
-	return &oneOut[stateOut]{stateOut{id, string(s)}}, err
+// stateOf changes a report and answers with its state.
+func stateOf(text string, change func(houvast.ReportID) (report.State, error)) (*oneOut[stateOut], error) {
+	id, err := houvast.ParseID[houvast.ReportNoun](text)
+	if err != nil {
+		return nil, err
+	}
+	s, err := change(id)
+	return &oneOut[stateOut]{stateOut{text, string(s)}}, err
 }
 
 type amendIn struct {
@@ -172,14 +188,14 @@ type amendIn struct {
 }
 
 func (a *API) amendReport(ctx context.Context, who access.Principal, in *amendIn) (*oneOut[stateOut], error) {
-	id, err := houvast.ParseID[houvast.ReportNoun](in.ID)
-	if err != nil {
+	if _, err := a.readable(ctx, who, in.ID); err != nil {
 		return nil, err
 	}
 	b := in.Body
-	s, err := a.P.Amend(ctx, ask("reports.amend", who, in), id, report.Amendment{Role: houvast.Role(b.Role), IncidentAt: b.IncidentAt,
-		IncidentIs: b.IncidentIs, AccountID: b.AccountID, ScreenName: b.ScreenName, Email: b.Email, ProfileURL: b.ProfileURL})
-	return stateOf(in.ID, s, err)
+	return stateOf(in.ID, func(id houvast.ReportID) (report.State, error) {
+		return a.P.Amend(ctx, ask("reports.amend", who, in), id, report.Amendment{Role: houvast.Role(b.Role), IncidentAt: b.IncidentAt,
+			IncidentIs: b.IncidentIs, AccountID: b.AccountID, ScreenName: b.ScreenName, Email: b.Email, ProfileURL: b.ProfileURL})
+	})
 }
 
 type approveIn struct {
@@ -189,12 +205,9 @@ type approveIn struct {
 }
 
 func (a *API) approveReport(ctx context.Context, who access.Principal, in *approveIn) (*oneOut[stateOut], error) {
-	id, err := houvast.ParseID[houvast.ReportNoun](in.ID)
-	if err != nil {
-		return nil, err
-	}
-	s, err := a.P.Approve(ctx, ask("reports.approve", who, in), id, in.Version)
-	return stateOf(in.ID, s, err)
+	return stateOf(in.ID, func(id houvast.ReportID) (report.State, error) {
+		return a.P.Approve(ctx, ask("reports.approve", who, in), id, in.Version)
+	})
 }
 
 type returnIn struct {
@@ -206,28 +219,19 @@ type returnIn struct {
 }
 
 func (a *API) returnReport(ctx context.Context, who access.Principal, in *returnIn) (*oneOut[stateOut], error) {
-	id, err := houvast.ParseID[houvast.ReportNoun](in.ID)
-	if err != nil {
-		return nil, err
-	}
-	s, err := a.P.SendBack(ctx, ask("reports.return", who, in), id, in.Body.Words)
-	return stateOf(in.ID, s, err)
+	return stateOf(in.ID, func(id houvast.ReportID) (report.State, error) {
+		return a.P.SendBack(ctx, ask("reports.return", who, in), id, in.Body.Words)
+	})
 }
 
 func (a *API) fileReport(ctx context.Context, who access.Principal, in *reportWriteIn) (*oneOut[stateOut], error) {
-	id, err := houvast.ParseID[houvast.ReportNoun](in.ID)
-	if err != nil {
-		return nil, err
-	}
-	s, err := a.P.Refile(ctx, ask("reports.file", who, in), id)
-	return stateOf(in.ID, s, err)
+	return stateOf(in.ID, func(id houvast.ReportID) (report.State, error) {
+		return a.P.Refile(ctx, ask("reports.file", who, in), id)
+	})
 }
 
 func (a *API) retractReport(ctx context.Context, who access.Principal, in *reportWriteIn) (*oneOut[stateOut], error) {
-	id, err := houvast.ParseID[houvast.ReportNoun](in.ID)
-	if err != nil {
-		return nil, err
-	}
-	s, err := a.P.Retract(ctx, ask("reports.retract", who, in), id)
-	return stateOf(in.ID, s, err)
+	return stateOf(in.ID, func(id houvast.ReportID) (report.State, error) {
+		return a.P.Retract(ctx, ask("reports.retract", who, in), id)
+	})
 }
