@@ -78,10 +78,10 @@ func mayRead(who access.Principal, r report.Report) bool {
 // readable returns the id of a report that who may read, and so check or add to.
 func (a *API) readable(ctx context.Context, who access.Principal, text string) (houvast.ReportID, error) {
 	id, err := houvast.ParseID[houvast.ReportNoun](text)
-	if err != nil {
-		return id, err
+	var r report.Report
+	if err == nil {
+		r, _, _, err = a.P.Report(ctx, id)
 	}
-	r, _, _, err := a.P.Report(ctx, id)
 	if err == nil && !mayRead(who, r) {
 		err = houvast.Errorf("reports.get", houvast.Withheld, "not-yours", "this report is of a case that you did not decide")
 	}
@@ -98,13 +98,12 @@ func (a *API) listReports(ctx context.Context, who access.Principal, in *struct{
 		return nil, err
 	}
 	found, err := a.P.Reports(ctx, after, in.Limit)
+	out := page(found, in.Limit, showReport, func(r report.Report) string { return r.ID.String() })
 	if who.Kind != access.KindCLI && !overseer(who) {
-		out := page(found, in.Limit, showReport, func(r report.Report) string { return r.ID.String() })
 		own := slices.DeleteFunc(found, func(r report.Report) bool { return !mayRead(who, r) })
 		out.Body.Items = page(own, len(own)+1, showReport, func(report.Report) string { return "" }).Body.Items
-		return out, err
 	}
-	return page(found, in.Limit, showReport, func(r report.Report) string { return r.ID.String() }), err
+	return out, err
 }
 
 func (a *API) getReport(ctx context.Context, who access.Principal, in *reportIn) (*oneOut[reportOut], error) {
@@ -165,11 +164,11 @@ type stateOut struct {
 
 // stateOf changes a report and answers with its state.
 func stateOf(text string, change func(houvast.ReportID) (report.State, error)) (*oneOut[stateOut], error) {
+	var s report.State
 	id, err := houvast.ParseID[houvast.ReportNoun](text)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s, err = change(id)
 	}
-	s, err := change(id)
 	return &oneOut[stateOut]{stateOut{text, string(s)}}, err
 }
 
@@ -205,9 +204,7 @@ type approveIn struct {
 }
 
 func (a *API) approveReport(ctx context.Context, who access.Principal, in *approveIn) (*oneOut[stateOut], error) {
-	return stateOf(in.ID, func(id houvast.ReportID) (report.State, error) {
-		return a.P.Approve(ctx, ask("reports.approve", who, in), id, in.Version)
-	})
+	return stateOf(in.ID, func(id houvast.ReportID) (report.State, error) { return a.P.Approve(ctx, ask("reports.approve", who, in), id, in.Version) })
 }
 
 type returnIn struct {
