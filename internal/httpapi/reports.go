@@ -78,12 +78,11 @@ func mayRead(who access.Principal, r report.Report) bool {
 // readable returns the id of a report that who may read, and so check or add to.
 func (a *API) readable(ctx context.Context, who access.Principal, text string) (houvast.ReportID, error) {
 	id, err := houvast.ParseID[houvast.ReportNoun](text)
-	var r report.Report
 	if err == nil {
-		r, _, _, err = a.P.Report(ctx, id)
-	}
-	if err == nil && !mayRead(who, r) {
-		err = houvast.Errorf("reports.get", houvast.Withheld, "not-yours", "this report is of a case that you did not decide")
+		var r report.Report
+		if r, _, _, err = a.P.Report(ctx, id); err == nil && !mayRead(who, r) {
+			err = houvast.Errorf("reports.get", houvast.Withheld, "not-yours", "this report is of a case that you did not decide")
+		}
 	}
 	return id, err
 }
@@ -204,7 +203,9 @@ type approveIn struct {
 }
 
 func (a *API) approveReport(ctx context.Context, who access.Principal, in *approveIn) (*oneOut[stateOut], error) {
-	return stateOf(in.ID, func(id houvast.ReportID) (report.State, error) { return a.P.Approve(ctx, ask("reports.approve", who, in), id, in.Version) })
+	return stateOf(in.ID, func(id houvast.ReportID) (report.State, error) {
+		return a.P.Approve(ctx, ask("reports.approve", who, in), id, in.Version)
+	})
 }
 
 type returnIn struct {
