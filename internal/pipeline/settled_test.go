@@ -71,7 +71,7 @@ func TestFiledAsApproved(t *testing.T) {
 			_, _, reads, err := h.ReportContent(t.Context(), out.Report)
 			equal(t, "read after the approval", must(t, reads, err), approved.Viewed)
 			h.fault.Store(nil)
-			h.advance(time.Hour)
+			h.until("it is filed", func() bool { h.advance(time.Hour); return h.report(out.Report).State == report.Finished })
 			after := h.report(out.Report)
 			done := h.events(practice.Finished)
 			equal(t, fmt.Sprint("run ", run), []any{after.State, after.Viewed, done[len(done)-1].Files[0].Viewed}, []any{report.Finished, approved.Viewed, approved.Viewed})
