@@ -20,19 +20,19 @@ interface Look {
   timer?: number;
 }
 
-/** Wires the picture of the page, if it has one, and returns what hides it at once. */
-export function reveal(): () => void {
+/** Wires the picture of the page, if it has one, and returns what hides it at once; its promise ends when the server was told. */
+export function reveal(): () => Promise<void> {
   const box = document.querySelector<HTMLElement>("[data-reveal]");
   const canvas = box?.querySelector("canvas");
   const status = box?.querySelector<HTMLElement>("[data-status]");
-  if (!box || !canvas || !status) return () => {};
+  if (!box || !canvas || !status) return async () => {};
   const base = box.dataset.reveal!;
   const after = Number(box.dataset.hideAfter);
   let now: Look | null = null;
 
   const say = (key: string, fill = {}) => (status.textContent = text(key, fill));
 
-  const hide = () => {
+  const hide = async () => {
     const look = now;
     if (!look) return;
     now = null;
@@ -44,8 +44,8 @@ export function reveal(): () => void {
     say("hidden");
     const ms = look.seen?.end() ?? 0;
     if (!look.seen) return;
-    ask(base + "/shown", { reveal: look.ticket!.reveal, ms: String(ms) }, true).catch(() => {});
     if (ms > 0) sayable(look.level);
+    await ask(base + "/shown", { reveal: look.ticket!.reveal, ms: String(ms) }, true).catch(() => {});
   };
 
   const show = async (button: HTMLButtonElement, held: boolean) => {
