@@ -113,7 +113,7 @@ func TestFaultsKeepWhatWasTyped(t *testing.T) {
 		got := anna.Post(at+"/decide", typed...)
 		status(t, "faults", got, 400)
 		says(t, "faults", got, "Nothing was decided", "The role of the uploader is missing", "Your own words are missing", "Pressure does not go with this decision",
-			"You have not looked at this picture", "The basis is missing", "The value is missing")
+			"This was not seen", "The basis is missing", "The value is missing")
 		for _, kept := range []string{`name="age_min" type="number" inputmode="numeric" min="0" max="120" step="1" value="9"`, `value="livestream" selected`,
 			`name="channel" value="forum" checked`, `value="yes" checked`, `<details id="observations" open`} {
 			if !strings.Contains(got.Body, kept) {

@@ -97,7 +97,7 @@ func TestPicture(t *testing.T) {
 		equal(t, "open steps", openSteps(page), "mosaic blurred")
 		equal(t, "seen after a mosaic: not, any, close", seenOptions(page), "[2 0 2 6 2]")
 		age := []string{"decision", "not_abuse", "age_min", "8", "age_max", "10", "age_basis", "seen"}
-		says(t, "an age from a mosaic", anna.Post(at+"/decide", age...), "You have not looked at this picture")
+		says(t, "an age from a mosaic", anna.Post(at+"/decide", age...), "This was not seen")
 		guard := anna.Post(at+"/decide", "decision", "not_abuse", "synthetic", "drawn", "synthetic_basis", "seen")
 		status(t, "seen", guard, 200)
 		says(t, "seen", guard, "drawn, seen by a person")
@@ -137,7 +137,7 @@ func TestServedIsNotSeen(t *testing.T) {
 		equal(t, "open steps", openSteps(page), "mosaic blurred")
 		equal(t, "seen: not, any, close", seenOptions(page), "[8 6 2 6 2]")
 		form := []string{"decision", "not_abuse", "synthetic", "drawn", "synthetic_basis", "seen", "sure", "yes"}
-		says(t, "seen for no time", anna.Post(at+"/decide", form...), "You have not looked at this picture")
+		says(t, "seen for no time", anna.Post(at+"/decide", form...), "This was not seen")
 		equal(t, "undecided", caseAt(r, at).State, "open")
 		r.Clock.Pass(2 * time.Second)
 		for range 3 { // one word, one line
