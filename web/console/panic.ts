@@ -14,9 +14,12 @@ export function panic(hide: () => Promise<void>): void {
     document.querySelector<HTMLDialogElement>("dialog[open]")?.close();
     curtain.hidden = false;
     document.title = "·";
+    let sent: Promise<unknown> | undefined;
+    const send = () => (sent ??= fetch("/console/lock", { method: "POST", headers: { Accept: "application/json" }, keepalive: true }));
+    window.addEventListener("pagehide", send); // whoever closes the window does not wait
     await Promise.race([told, new Promise((late) => setTimeout(late, patience))]); // a locked session tells nothing
     try {
-      await fetch("/console/lock", { method: "POST", headers: { Accept: "application/json" }, keepalive: true });
+      await send();
     } finally {
       location.replace("/console/locked");
     }
