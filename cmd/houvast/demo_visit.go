@@ -113,8 +113,8 @@ Two minutes as the moderator. "Pull the next case" is on the first page, and aga
 
   1  Two verified lists name this file, byte for byte. That is enough, so nobody has to look: choose
      "only uploaded it", press "Abuse", read what will happen, and decide. Wait a moment: Ben, whom the
-     demo plays, approves the report. Follow "To the report (finished)": the documents as they were sent
-     stand beside the facts, and the file was viewed by a person: no.
+     demo plays, approves the report. Follow "To the report (finished)": "Viewed by a person" is no.
+     Beside it, open "The documents as they were sent".
   2  This account says that it is the child. Choose "is the child in the picture", press "Abuse" and
      decide: in the report the account is the victim, and nobody is reported.
   3  This picture is only alike. Under "Mosaic", hold "Hold to look": a street of houses, and one step

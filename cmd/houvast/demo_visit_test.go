@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -74,7 +73,6 @@ func TestDemoVisit(t *testing.T) {
 			t.Fatalf("the link of the %s leads to %s (%d)", who, at, p.Status())
 		}
 		p.reads("Practice. Drawings only.")
-		p.shot("opens-" + who)
 		guests = append(guests, p)
 		return p
 	}
@@ -112,19 +110,16 @@ func visitTwoLists(mo *walker, read *string) (decided time.Time) {
 	mo.t.Helper()
 	mo.goes(casePage, "", `main form[action="/console/next"] button`)
 	mo.reads("national-list", "partner-list", "byte for byte", "holiday.png")
-	mo.shot("scene-1-case")
 	*read += mo.Text("main")
 	mo.pick(mo, `input[name="role"][value="uploader"]`)
 	mo.goes(casePage+"/decide", "", `button[value="abuse"]`)
-	mo.shot("scene-1-guard")
 	mo.goes(casePage+"/after", "", `button[name="sure"]`)
 	decided = time.Now()
-	mo.shot("scene-1-after")
 	mo.finished()
 	*read += mo.Text("main")
 	mo.filed()
+	*read += mo.Text("main")
 	mo.reads("fileViewedByEsp>false<", "as the reported person")
-	mo.shot("scene-1-report")
 	return decided
 }
 
@@ -159,7 +154,6 @@ func visitChild(mo *walker) {
 	if strings.Contains(mo.Text("body"), "<personOrUserReported>") {
 		mo.t.Error("the child is the reported person")
 	}
-	mo.shot("scene-2-report")
 }
 
 // visitAlike looks one step at what is only alike, and sees our copy destroyed.
@@ -169,13 +163,11 @@ func visitAlike(mo *walker, read *string) {
 	mo.reads("our-street.jpg", "alike:", "It may still be another picture.")
 	mo.ready()
 	*read += mo.Text("main")
-	mo.look("mosaic", func() { mo.shot("scene-3-mosaic") })
+	mo.look("mosaic", func() {})
 	mo.goes(casePage+"/decide", "", `button[value="not_abuse"]`)
 	mo.goes(casePage+"/after", "", `button[name="sure"]`)
 	mo.reads("Our copy is held until")
-	mo.shot("scene-3-after")
 	mo.Await("our copy is destroyed, and the page says so by itself", `document.querySelector("main")?.innerText.includes("Our copy is destroyed")`)
-	mo.shot("scene-3-destroyed")
 }
 
 // pulls takes the next case by way of the queue.
@@ -183,10 +175,4 @@ func (p *walker) pulls() {
 	p.t.Helper()
 	p.goes("/console/queue", "", `header nav a[href="/console/queue"]`)
 	p.goes(casePage, "", `main form[action="/console/next"] button`)
-}
-
-func (p *walker) shot(name string) {
-	if dir := os.Getenv("HOUVAST_SHOTS"); dir != "" {
-		p.Screenshot(fmt.Sprintf("%s/%s.png", dir, name), !strings.Contains(name, "mosaic"))
-	}
 }
